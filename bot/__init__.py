@@ -1,0 +1,1 @@
+"""The top floor: everything that talks to the world (chat, channels, HTTP, command line)."""

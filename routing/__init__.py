@@ -1,0 +1,1 @@
+"""The middle floor: the decisions (rules, alerts, incidents, rotas, delivery)."""

@@ -1,0 +1,1 @@
+"""The ground floor: the memory (what things are, SQL, series, PromQL)."""

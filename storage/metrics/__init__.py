@@ -1,0 +1,1 @@
+"""The port through which everyone asks for numbers."""

@@ -1,0 +1,1 @@
+"""The nouns: frozen, slotted dataclasses and enums that every floor speaks of."""

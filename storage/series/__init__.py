@@ -1,0 +1,1 @@
+"""Numbers over time: journal, head and sealed segments."""

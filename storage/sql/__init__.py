@@ -1,0 +1,1 @@
+"""The incident database: SQLAlchemy Core, one module a table family; functions take `tx` first."""
