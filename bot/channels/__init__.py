@@ -1,0 +1,1 @@
+"""Outbound messages: one channel a file; each exports `CHANNEL`."""

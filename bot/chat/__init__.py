@@ -1,0 +1,1 @@
+"""Inbound people: words -> verbs -> replies, the same from every mouth."""

@@ -1,0 +1,1 @@
+"""Inbound bytes -> samples: one format a file; each exports `FORMAT`."""

@@ -1,0 +1,1 @@
+"""Reports on demand: one report a file; each exports `REPORT`."""

@@ -1,0 +1,1 @@
+"""The HTTP server: ingest, API, console page."""

@@ -1,0 +1,1 @@
+"""What becomes of an alert before it is an incident: routing and grouping. Pure."""

@@ -1,0 +1,1 @@
+"""How a message is composed, paced and handed to a channel; the channel port."""

@@ -1,0 +1,141 @@
+"""The channel port: what a channel gets, what it answers, how it refuses.
+
+A channel lives in `bot/channels/<name>.py` and ends with `CHANNEL = ChannelKind(...)`.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from storage.model.alert import Severity
+from storage.model.delivery import DeliveryStatus, Post, Purpose
+from storage.model.incident import Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of an incident's history. `id` ascends; a thread shows each line once."""
+
+    id: int
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A button: the verb it says, and its label. `verb` is the whole command less the number."""
+
+    verb: str
+    label: str
+    danger: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What any channel can render. All text may come from alerts: data, to be escaped.
+
+    version:  the incident's version that this shows.
+    summary:  the sentence a tired person needs; several lines are possible.
+    facts:    (name, value) pairs, most important first.
+    lines:    the newest history lines, oldest first (rooms); a channel shows those that its
+              `Post` has not told yet.
+    asked:    addresses on this very channel of those whom the message asks to answer; pinged.
+              Nobody else ever is.
+    asked_keys: keys of the pages that this room message carries by mentioning people.
+    link:     an address on the console; may be empty.
+    """
+
+    purpose: Purpose
+    title: str
+    incident: int | None = None
+    version: int = 0
+    status: Status | None = None
+    severity: Severity = Severity.WARNING
+    summary: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    actions: tuple[Action, ...] = ()
+    lines: tuple[Line, ...] = ()
+    asked: tuple[str, ...] = ()
+    asked_keys: tuple[str, ...] = ()
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What the provider said.
+
+    status: SENT where the provider took it, DELIVERED where arrival is proven.
+    post:   for rooms (and pages into a thread): where it now stands and what it has told.
+    """
+
+    provider_id: str
+    status: DeliveryStatus = DeliveryStatus.SENT
+    post: Post | None = None
+    error: str = ""
+
+
+class TryLater(Exception):
+    """Not now. `after`: seconds the provider asked to wait; None: our own back-off decides.
+
+    post: set where half of the work was done (the top message stands, its thread reply failed).
+    """
+
+    def __init__(
+        self, reason: str, *, after: float | None = None, post: Post | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.after = after
+        self.post = post
+
+
+class Rejected(Exception):
+    """Never: the provider refuses this message or this address for good.
+
+    advice: what an administrator can do about it; empty where nothing can be done.
+    """
+
+    def __init__(self, reason: str, *, advice: str = "") -> None:
+        super().__init__(reason)
+        self.advice = advice
+
+
+class Channel(Protocol):
+    """An open channel. Called from one event loop; `send` may run several times at once."""
+
+    async def send(self, message: Message, address: str, key: str, post: Post | None) -> Receipt:
+        """Send, or bring `post` up to date where the incident already stands in the room.
+
+        address: a room's or a contact point's address.  key: the outbox key, for providers
+        that can recognise a repeat.  post: for ROOM where this room's post already exists; for
+        PAGE the incident's post in a room of this channel (reply in its thread), if there is one.
+        Raises TryLater or Rejected; anything else counts as TryLater.
+        """
+        ...
+
+    async def outcome(self, provider_id: str) -> Receipt:
+        """Ask what became of a message; only called where the kind `proves`."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections; awaited once at shutdown."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelKind:
+    """What a channel's file exports.
+
+    options:  the dataclass that is its section in the configuration.
+    open:     called inside the running loop with the options.
+    is_chat:  people can be asked in a room and answer there; severity word `chat` means these.
+    proves:   `outcome` can tell whether a message arrived.
+    seconds_between: least time between two new messages to one address.
+    """
+
+    name: str
+    options: type[Any]
+    open: Callable[[Any], Channel | Awaitable[Channel]]
+    is_chat: bool = False
+    proves: bool = False
+    seconds_between: float = 0.0

@@ -1,0 +1,1 @@
+"""How a rule judges numbers: one detector a file. Pure."""

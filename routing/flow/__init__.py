@@ -1,0 +1,1 @@
+"""The imperative shell of this floor: load, decide, save, send."""

@@ -1,0 +1,1 @@
+"""The incident state machine: what can happen, what follows. Pure."""

@@ -1,0 +1,106 @@
+"""What can happen to an incident."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from storage.model.alert import Category, Severity
+from storage.model.person import PersonId
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsChanged:
+    """The incident's alerts are now these; told after every change of any of them.
+
+    firing, total: alerts firing now, and all that ever belonged to the incident.
+    severity:      the most urgent among those firing (unchanged where none fires).
+    no_data_since: all that fires is held only because samples stopped coming, since then.
+    """
+
+    firing: int
+    total: int
+    title: str
+    severity: Severity
+    category: Category
+    no_data_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupReady:
+    """The group's waiting time is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class EscalationDue:
+    """Step `step` of round `round` is due; `step == len(steps)` means: begin again."""
+
+    round: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """Nobody whom step `step` of round `round` asked could be reached by any channel."""
+
+    round: int
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """Somebody was paged by way of `step` of `round`: remembered, so that they hear how it ends."""
+
+    people: tuple[PersonId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """A person takes the incident, for `hold` (None: as long as the policy says)."""
+
+    by: PersonId
+    hold: timedelta | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AckExpired:
+    """The acknowledgement given in `round` is over."""
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snooze:
+    """A person wants to hear of it again after `hold`."""
+
+    by: PersonId
+    hold: timedelta
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SnoozeEnded:
+    """The snooze given in `round` is over."""
+
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """A person says that it is over."""
+
+    by: PersonId
+    note: str = ""
+
+
+Event = (
+    AlertsChanged
+    | GroupReady
+    | EscalationDue
+    | Undelivered
+    | Rung
+    | Acknowledge
+    | AckExpired
+    | Snooze
+    | SnoozeEnded
+    | Resolve
+)

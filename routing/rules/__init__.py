@@ -1,0 +1,1 @@
+"""Rule files, their life cycle and their templates. Pure."""

@@ -1,0 +1,72 @@
+"""An incident: what a person is asked to answer for, with a number that can be typed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from storage.model.alert import Category, Severity
+from storage.model.person import PersonId
+from storage.model.policy import Policy
+
+IncidentId = NewType("IncidentId", int)
+
+
+class Status(StrEnum):
+    """Where an incident stands."""
+
+    GATHERING = "gathering"
+    TRIGGERED = "triggered"
+    ACKNOWLEDGED = "acknowledged"
+    SNOOZED = "snoozed"
+    RESOLVED = "resolved"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it still wants attention, now or later."""
+        return self is not Status.RESOLVED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """One incident as it stands. Changed only by `routing.incidents.machine`.
+
+    group:          the key of what belongs together (policy and grouping labels).
+    policy:         the copy taken at opening; a reload never changes an escalation in flight.
+    round:          counts every (re)start of the escalation; never goes back.
+    step:           the last step taken in this round; -1 before the first.
+    owner:          who acknowledged or snoozed it.
+    firing, total:  alerts firing now, and all that ever belonged to it.
+    rung:           everyone who was paged for it, in order; they are told how it ends.
+    resolved_by:    the person; None where the alerts resolved by themselves.
+    cleared_at:     when the last alert stopped firing; with resolved_at decides about reopening.
+    quiet:          resolved by hand while still firing: stays quiet until it clears.
+    no_data_since:  firing is held only because samples stopped coming, since then.
+    undelivered:    a step of this round reached nobody.
+    version:        counts saves; a save of an older version is refused.
+    All times aware UTC.
+    """
+
+    id: IncidentId
+    group: str
+    title: str
+    severity: Severity
+    policy: Policy
+    opened_at: datetime
+    category: Category = Category.DEGRADATION
+    status: Status = Status.TRIGGERED
+    round: int = 0
+    step: int = -1
+    owner: PersonId | None = None
+    firing: int = 1
+    total: int = 1
+    rung: tuple[PersonId, ...] = ()
+    acknowledged_at: datetime | None = None
+    snoozed_until: datetime | None = None
+    resolved_at: datetime | None = None
+    resolved_by: PersonId | None = None
+    cleared_at: datetime | None = None
+    quiet: bool = False
+    no_data_since: datetime | None = None
+    undelivered: bool = False
+    version: int = 0
