@@ -1,0 +1,21 @@
+"""The few objects that the top floor is handed."""
+
+from dataclasses import dataclass
+
+from routing.flow.act import IncidentDesk
+from routing.flow.current import Current
+from routing.playbook import Playbook
+from storage.clock import Clock
+from storage.metrics.port import Metrics
+from storage.sql.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desks:
+    """Everything a verb, a page or a report may use."""
+
+    incidents: IncidentDesk
+    database: Database
+    clock: Clock
+    metrics: Metrics
+    playbook: Current[Playbook]

@@ -1,0 +1,80 @@
+"""The playbook: what the configuration says about who hears of what. Swapped whole on reload."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from storage.model.alert import Severity
+from storage.model.labels import Labels, Matcher
+from storage.model.person import OnCallList, Permission, Person, PersonId
+from storage.model.policy import Policy
+
+CHAT = "chat"
+"""The word that means: every chat channel the person has."""
+
+BY_SEVERITY: Mapping[Severity, tuple[str, ...]] = {
+    Severity.CRITICAL: (CHAT, "sms"),
+    Severity.WARNING: (CHAT,),
+    Severity.INFORMATIONAL: (CHAT,),
+    Severity.PREDICTIVE: (CHAT,),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Alerts whose labels satisfy all `matchers` follow `policy`, grouped by `group_by`."""
+
+    matchers: tuple[Matcher, ...]
+    policy: str
+    group_by: tuple[str, ...] = ("alertname",)
+
+    def takes(self, labels: Labels) -> bool:
+        """Say whether an alert with these labels goes this way."""
+        return all(matcher.matches(labels) for matcher in self.matchers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Somebody who sends samples.
+
+    expect: silence longer than this is trouble of its own; None: it may be silent.
+    """
+
+    name: str
+    expect: timedelta | None = None
+    severity: Severity = Severity.WARNING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Playbook:
+    """Who is who, which way alerts go, and by which channels.
+
+    routes:      tried in order, the first that takes an alert wins; nothing matches: `default`.
+    by_severity: the channels (or the word `chat`) that a step without `by` uses.
+    chat:        names of the open channels that are chat.
+    failover_after: a critical page unsent after this goes to the person's next channel.
+    link:        the console's address, without a slash at the end; empty: no links.
+    """
+
+    people: Mapping[PersonId, Person]
+    oncall: Mapping[str, OnCallList]
+    policies: Mapping[str, Policy]
+    default: str
+    routes: tuple[Route, ...] = ()
+    by_severity: Mapping[Severity, tuple[str, ...]] = field(default_factory=lambda: BY_SEVERITY)
+    chat: frozenset[str] = frozenset()
+    sources: Mapping[str, Source] = field(default_factory=dict)
+    failover_after: timedelta = timedelta(seconds=60)
+    link: str = ""
+
+    def admins(self) -> tuple[Person, ...]:
+        """Return those who are told when Tocsin itself is in trouble."""
+        return tuple(p for p in self.people.values() if p.may(Permission.ADMIN))
+
+    def speaker(self, channel: str, address: str) -> Person | None:
+        """Return the person who speaks from this address of this channel, if anybody is known."""
+        for person in self.people.values():
+            for point in person.contacts:
+                if (point.channel, point.address) == (channel, address):
+                    return person
+        return None
