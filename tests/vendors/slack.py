@@ -1,0 +1,391 @@
+"""Slack on loopback: Web API, Socket Mode, response URLs, uploads, with Slack's own limits.
+
+    async with SlackServer() as slack:
+        client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url)
+        ...
+        press = await slack.press("C1", ts, "ack", user="U1")
+        assert not (await press.ack()).late
+
+As a process of its own, for tests that kill the client: `python -m tests.vendors.slack`.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import aiohttp
+from aiohttp import web
+
+from tests.vendors.faults import Failure, Faults, spoil
+from tests.vendors.loopback import Loopback, Pulse
+from tests.vendors.slack_api import METHODS, Api
+from tests.vendors.slack_content import check_content, decoded
+from tests.vendors.slack_interaction import (
+    RESPONSE_LIFE,
+    RESPONSE_USES,
+    TRIGGER_LIFE,
+    Interaction,
+    command_payload,
+    press_payload,
+    submit_payload,
+)
+from tests.vendors.slack_limits import Limits, Meter
+from tests.vendors.slack_socket import Sockets
+from tests.vendors.slack_wire import accepted, arguments, object_of, refused, signed, spoilt
+from tests.vendors.slack_workspace import (
+    APP,
+    BOT_USER,
+    SCOPES,
+    TEAM,
+    Call,
+    Channel,
+    Json,
+    Message,
+    SlackError,
+    User,
+    Workspace,
+)
+
+
+class SlackServer:
+    """Slack's side of the wire.
+
+    latency: seconds that every Web API call takes at least.
+    scopes:  what the bot token may do; take one away to see missing_scope.
+    tokens:  the tokens that are good; take one out to see invalid_auth.
+    """
+
+    def __init__(self, *, limits: Limits | None = None, port: int = 0) -> None:
+        self.bot_token, self.app_token = "xoxb-loopback", "xapp-loopback"
+        self.signing_secret = "loopback-signing-secret"
+        self.tokens = {self.bot_token, self.app_token}
+        self.scopes = set(SCOPES)
+        self.limits = limits or Limits()
+        self.space, self.faults, self.latency = Workspace(), Faults(), 0.0
+        self._pulse, self._closing = Pulse(), asyncio.Event()
+        self.sockets = Sockets(self._pulse, self._acknowledged)
+        self._meter = Meter(self.limits)
+        self._down: int | None = None
+        self._triggers: dict[str, float | None] = {}
+        self._door = Loopback(self._routes(), port)
+        self.url, self.api_url = self._door.url, f"{self._door.url}/api/"
+        self._api = Api(
+            space=self.space,
+            limits=self.limits,
+            url=self.url,
+            open_link=self._open_link,
+            spend_trigger=self._spend_trigger,
+            told=self._told,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._door.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closing.set()
+        await self._door.close()
+
+    # what a test looks at
+
+    def messages(self, channel: str = "") -> list[Message]:
+        """Top messages that stand, oldest first; of one channel or of all."""
+        return [m for m in self.space.standing(channel) if not m.is_reply]
+
+    def thread(self, channel: str, ts: str) -> list[Message]:
+        """The replies under a message, oldest first."""
+        return [m for m in self.space.standing(channel) if m.thread_ts == ts and m.ts != ts]
+
+    def calls(self, method: str = "") -> list[Call]:
+        """Web API calls in the order in which they were answered."""
+        return [call for call in self.space.calls if method in {"", call.method}]
+
+    async def until(
+        self, true: Callable[[], object], within: float = 5.0, what: str = "it"
+    ) -> None:
+        """Return as soon as `true()` holds; looked at after every call, receipt and answer."""
+        await self._pulse.until(true, within, what)
+
+    async def connected(self, wires: int = 1, within: float = 5.0) -> None:
+        """Wait until the app holds `wires` live sockets."""
+        live = lambda: sum(not w.dead for w in self.sockets.wires) >= wires  # noqa: E731
+        await self.until(live, within, f"{wires} sockets open")
+
+    # what a person does
+
+    async def command(
+        self, command: str, text: str = "", *, user: str = "U1", channel: str = "C1"
+    ) -> Interaction:
+        """Type a slash command."""
+        made = self._interaction("slash_commands", user, channel)
+        made.payload = command_payload(
+            command, text, self._user(user), self._place(channel), **self._links(made)
+        )
+        return await self._sent(made)
+
+    async def press(
+        self, channel: str, ts: str, action_id: str, *, user: str = "U1"
+    ) -> Interaction:
+        """Press a button of a message; LookupError when the message has no such button."""
+        message = self.space.find(channel, ts)
+        made = self._interaction("interactive", user, channel)
+        made.message = message
+        action = press_payload(
+            message, action_id, self._user(user), self._place(channel), self.space.new_ts()
+        )
+        made.payload = action | self._links(made)
+        return await self._sent(made)
+
+    async def submit(self, view_id: str, values: Json, *, user: str = "U1") -> Interaction:
+        """Send a form that views.open opened. values: {block_id: {action_id: {...}}}."""
+        made = self._interaction("interactive", user, "")
+        form = submit_payload(self.space.views[view_id], values, self._user(user))
+        made.payload = form | {"trigger_id": self._links(made)["trigger_id"]}
+        return await self._sent(made)
+
+    async def event(self, event: Json) -> Interaction:
+        """Let an Events API event happen, e.g. {"type": "app_home_opened", "user": "U1"}."""
+        made = self._interaction("events_api", event.get("user", ""), event.get("channel", ""))
+        made.payload = {
+            "type": "event_callback",
+            "team_id": TEAM,
+            "api_app_id": APP,
+            "event_id": self.space.new_id("Ev"),
+            "event_time": int(time.time()),
+            "event": {"event_ts": self.space.new_ts(), **event},
+        }
+        return await self._sent(made)
+
+    def say(self, channel: str, user: str, text: str, *, thread_ts: str = "") -> Message:
+        """Let a person write a message."""
+        return self.space.post(channel, user, text, [], thread_ts=thread_ts)
+
+    async def redeliver(self, interaction: Interaction, retry: int = 1) -> None:
+        """Send the same envelope again."""
+        await self.sockets.deliver(interaction, retry)
+
+    async def over_http(self, url: str, interaction: Interaction, **headers: str) -> int:
+        """Send the interaction to an app in HTTP mode, signed; return the HTTP status.
+
+        headers: replace what is sent, to forge or replay a request.
+        """
+        payload = interaction.payload
+        if interaction.kind == "events_api":
+            body, kind = json.dumps(payload), "application/json"
+        else:
+            form = (
+                payload
+                if interaction.kind == "slash_commands"
+                else {"payload": json.dumps(payload)}
+            )
+            body, kind = urlencode(form), "application/x-www-form-urlencoded"
+        sent = {"Content-Type": kind, **signed(self.signing_secret, body.encode()), **headers}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data=body, headers=sent) as answer,
+        ):
+            text = await answer.text()
+            if answer.status == 200:
+                plain = {"text": text} if text else {}
+                self._acknowledged(interaction, object_of(text) or plain)
+            return answer.status
+
+    # what goes wrong
+
+    async def down(self, status: int | None = None) -> None:
+        """Be gone: connections are refused; with `status` every request gets that instead."""
+        self._down = status
+        if status is None:
+            await self._door.down()
+        else:
+            self.sockets.cut()
+
+    async def up(self) -> None:
+        """Be back, on the same port."""
+        self._down = None
+        await self._door.up()
+
+    async def disconnect(self, reason: str = "refresh_requested") -> None:
+        """Send `disconnect` over every socket; except for "warning" close them."""
+        await self.sockets.disconnect(reason, close=reason != "warning")
+
+    def cut(self) -> None:
+        """Reset every socket without a word."""
+        self.sockets.cut()
+
+    def half_open(self) -> None:
+        """Stop answering on every present socket, without closing it."""
+        self.sockets.half_open()
+
+    # the Web API
+
+    def _routes(self) -> web.Application:
+        app = web.Application(client_max_size=64 << 20)
+        app.router.add_route("*", "/api/{method}", self._web_api)
+        app.router.add_get("/link/{ticket}", self._link)
+        app.router.add_post("/response/{envelope}", self._response_url)
+        app.router.add_post("/upload/v1/{file}", self._upload)
+        return app
+
+    async def _web_api(self, request: web.Request) -> web.StreamResponse:
+        method, at = request.match_info["method"], time.monotonic()
+        if self._down is not None:
+            return web.Response(status=self._down, text="upstream connect error")
+        outcome: dict[str, Any] = {"error": "", "done": False}
+        try:
+            args, token = await arguments(request, method)
+        except SlackError as refusal:
+            return refused(refusal)
+        channel = str(args.get("channel") or args.get("channel_id") or "")
+
+        async def work() -> web.Response:
+            try:
+                self._admit(method, token, channel)
+                answer = self._api.call(method, decoded(args))
+            except SlackError as refusal:
+                outcome["error"] = refusal.error
+                return refused(refusal)
+            outcome["done"] = True
+            return accepted(answer, self.scopes)
+
+        if self.latency:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), self.latency)
+        fault = self.faults.take(method, channel)
+        if fault is None:
+            answer = await work()
+        else:
+            answer = await spoil(fault, request, work, spoilt, self._closing)
+        silent = fault is not None and fault.failure in {Failure.RESET, Failure.HANG}
+        done = Call(
+            at=at, method=method, args=args, status=0 if silent else answer.status, **outcome
+        )
+        self.space.calls.append(done)
+        self._pulse.beat()
+        return answer
+
+    def _admit(self, method: str, token: str, channel: str) -> None:
+        if method not in METHODS:
+            raise SlackError("unknown_method", req_method=method)
+        if not token:
+            raise SlackError("not_authed")
+        if token not in self.tokens:
+            raise SlackError("invalid_auth")
+        wanted = METHODS[method]
+        if wanted.app_token != (token == self.app_token):
+            raise SlackError("not_allowed_token_type")
+        if wanted.scopes and not self.scopes & set(wanted.scopes):
+            provided = ",".join(sorted(self.scopes))
+            raise SlackError("missing_scope", needed=wanted.scopes[0], provided=provided)
+        if wait := self._meter.wait(method, channel):
+            raise SlackError("ratelimited", retry_after=wait)
+
+    # the other doors
+
+    async def _link(self, request: web.Request) -> web.StreamResponse:
+        if self._down is not None:
+            return web.Response(status=self._down)
+        return await self.sockets.serve(request)
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        file = self.space.files.get(request.match_info["file"])
+        if self._down is not None or file is None:
+            return web.Response(status=self._down or 404)
+        if request.content_type.startswith("multipart/"):
+            part = next(iter((await request.post()).values()))
+            body = part.file.read() if isinstance(part, web.FileField) else str(part).encode()
+        else:
+            body = await request.read()
+        if len(body) != file["size"]:
+            return web.Response(status=400, text=f"expected {file['size']} bytes, got {len(body)}")
+        file["content"] = body
+        return web.Response(text=f"OK - {len(body)}")
+
+    async def _response_url(self, request: web.Request) -> web.Response:
+        interaction = self.sockets.interactions.get(request.match_info["envelope"])
+        if self._down is not None:
+            return web.Response(status=self._down)
+        if interaction is None or interaction.seconds > RESPONSE_LIFE:
+            return web.json_response({"ok": False, "error": "expired_url"}, status=404)
+        interaction.uses += 1
+        if interaction.uses > RESPONSE_USES:
+            return web.json_response({"ok": False, "error": "used_url"}, status=404)
+        try:
+            self._show(interaction, "response_url", object_of(await request.text()))
+        except SlackError as refusal:
+            return web.json_response({"ok": False, "error": refusal.error}, status=400)
+        return web.Response(text="ok")
+
+    def _show(self, interaction: Interaction, via: str, payload: Json) -> None:
+        """Do what an answer asks: replace or delete the message, or say something."""
+        origin = interaction.message
+        if payload.get("delete_original") and origin is not None:
+            origin.deleted_at = time.monotonic()
+        else:
+            text, blocks = payload.get("text") or "", payload.get("blocks") or []
+            check_content(text, blocks, payload.get("attachments"))
+            if payload.get("replace_original") and origin is not None:
+                self.space.edit(origin, text, blocks)
+            elif interaction.channel:
+                openly = payload.get("response_type") == "in_channel"
+                reader = "" if openly else interaction.user
+                self.space.post(interaction.channel, BOT_USER, text, blocks, visible_to=reader)
+        interaction.show(via, payload)
+
+    # what the parts ask of the whole
+
+    def _acknowledged(self, interaction: Interaction, payload: Json) -> None:
+        """Note a receipt; what a command's receipt says is shown to the person."""
+        interaction.acknowledge(payload)
+        if interaction.kind == "slash_commands" and payload:
+            try:
+                self._show(interaction, "ack", payload)
+            except SlackError as refusal:
+                interaction.failed = refusal.error
+
+    def _interaction(self, kind: str, user: str, channel: str) -> Interaction:
+        id = self.space.new_id("E")
+        return Interaction(
+            kind=kind, envelope_id=id, payload={}, pulse=self._pulse, user=user, channel=channel
+        )
+
+    async def _sent(self, interaction: Interaction) -> Interaction:
+        interaction.sent_at = time.monotonic()
+        await self.sockets.deliver(interaction)
+        return interaction
+
+    def _links(self, interaction: Interaction) -> dict[str, str]:
+        trigger = self.space.new_id("tr")
+        self._triggers[trigger] = time.monotonic()
+        url = f"{self.url}/response/{interaction.envelope_id}"
+        return {"response_url": url, "trigger_id": trigger}
+
+    def _spend_trigger(self, trigger: str) -> None:
+        if trigger not in self._triggers:
+            raise SlackError("invalid_trigger_id")
+        born = self._triggers[trigger]
+        if born is None:
+            raise SlackError("exchanged_trigger_id")
+        if time.monotonic() - born > TRIGGER_LIFE:
+            raise SlackError("expired_trigger_id")
+        self._triggers[trigger] = None
+
+    def _open_link(self) -> str:
+        return f"{self.url.replace('http', 'ws')}/link/{self.sockets.ticket()}"
+
+    def _told(self, message: Message) -> None:
+        """Count an ephemeral message as an answer to what its reader did last in that channel."""
+        for interaction in reversed(self.sockets.interactions.values()):
+            if (interaction.user, interaction.channel) == (message.visible_to, message.channel):
+                interaction.show("ephemeral", {"text": message.text, "blocks": message.blocks})
+                return
+
+    def _user(self, id: str) -> User:
+        return self.space.users[id]
+
+    def _place(self, channel: str) -> Channel:
+        return self.space.channels[channel]
