@@ -1,4 +1,4 @@
-"""The heart: what each event does to an incident. `docs/incident-machine.md` shows it as a table."""
+"""The heart: what each event does to an incident; `docs/incident-machine.md` has it as a table."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -205,7 +205,7 @@ def _time_passed(
 
 
 def _next_step(incident: Incident, because: str) -> Transition:
-    """Take the step after the last one; after the final one begin again and tell an administrator."""
+    """Take the following step; after the final one begin again and tell an administrator."""
     if incident.step + 1 < len(incident.policy.steps):
         after, effects = _take(incident, incident.step + 1)
         because = f"step {after.step + 1} of {len(incident.policy.steps)}: {because}"
