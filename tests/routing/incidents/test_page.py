@@ -21,8 +21,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "incident-machine.md"
 HEAD = """# The incident machine
 
 `routing/incidents/machine.py` is one pure function: `transition(incident, event, now)`. This page
-is written by its tests from the function itself: a critical incident, two steps (at once; 5 min), an
-acknowledgement that lasts 1 h, Ada rung in step 1. *refused* is what the person is answered.
+is written by its tests from the function itself: a critical incident, two steps (at once; 5 min),
+an acknowledgement that lasts 1 h, Ada rung in step 1. *refused* is what the person is answered.
 An empty cell under *what follows* means that nothing happens: timers that come late change nothing.
 Every change writes an audit row; every *page*, *tell* and *show* is a row in the same transaction.
 """
