@@ -21,6 +21,7 @@ class IngestFormat:
 
     path:        the route it is mounted at.
     media_types: content types it takes; anything else is answered 415.
+    encoding:    the Content-Encoding it must come with; empty: none at all.
     decode:      pure; `limit` is the most bytes the body may unpack to. Raises BadPayload.
     """
 
@@ -28,3 +29,4 @@ class IngestFormat:
     path: str
     media_types: tuple[str, ...]
     decode: Callable[[bytes, int], Batch]
+    encoding: str = ""

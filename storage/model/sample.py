@@ -42,11 +42,14 @@ class Batch:
               (job, instance) it names, for the times it holds), so that rules which combine
               series may be judged at once.
     metadata: metric name -> {"type", "help", "unit"}, as far as the sender told.
+    ignored:  what came along that cannot be stored (`native_histogram`) -> count; told, not lost
+              in silence.
     """
 
     samples: Sequence[Sample]
     complete: bool = False
     metadata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
