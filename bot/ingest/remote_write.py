@@ -1,0 +1,169 @@
+"""Prometheus remote write 1.0: `POST /api/v1/write`, snappy over protobuf."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+
+import cramjam
+from google.protobuf.message import DecodeError
+
+from bot.ingest.format import BadPayload, IngestFormat, TooLarge
+from bot.ingest.protos.remote_write_pb2 import Label, MetricMetadata, TimeSeries
+from storage.model.labels import NAME, Labels
+from storage.model.sample import Batch, Sample
+
+MOST_SAMPLES = 100_000
+MOST_BYTES_A_SERIES = 1 << 20
+TYPES = (
+    "unknown",
+    "counter",
+    "gauge",
+    "histogram",
+    "gaugehistogram",
+    "summary",
+    "info",
+    "stateset",
+)
+"""MetricMetadata.MetricType of prompb/types.proto, by number."""
+
+SERIES_FIELD, METADATA_FIELD = 1, 3
+
+
+def decode(body: bytes, limit: int) -> Batch:
+    """Read a snappy-compressed `WriteRequest`; what the body claims to unpack to is checked first.
+
+    All or nothing: raises BadPayload naming the series that is wrong, TooLarge over `limit`
+    unpacked bytes, a series over 1 MiB, or 100,000 samples. Exemplars are passed over; native
+    histograms are counted in the batch's `ignored`. A sample's value may be missing on the
+    wire: it is 0.0.
+    Source: Prometheus Remote-Write 1.0 specification.
+    """
+    samples: list[Sample] = []
+    metadata: dict[str, Mapping[str, str]] = {}
+    histograms = position = 0
+    for field, content in _messages(_unpack(body, limit)):
+        if field == METADATA_FIELD:
+            name, told = _metadata(content)
+            metadata[name] = told
+        elif field == SERIES_FIELD:
+            where = f"series {position}"
+            series = _series(content, where)
+            labels = _labels_at(series, where)
+            samples += [Sample(labels, s.timestamp / 1000, s.value) for s in series.samples]
+            histograms += len(series.histograms)
+            position += 1
+            if len(samples) > MOST_SAMPLES:
+                raise TooLarge(
+                    f"{where}: over {MOST_SAMPLES} samples in one request; "
+                    "lower max_samples_per_send in the sender's queue_config"
+                )
+    ignored = {"native_histogram": histograms} if histograms else {}
+    return Batch(samples, metadata=metadata, ignored=ignored)
+
+
+def _unpack(body: bytes, limit: int) -> bytes:
+    """Undo snappy's block format, after a look at the length that it claims."""
+    try:
+        claimed = cramjam.snappy.decompress_raw_len(body)
+        if claimed > limit:
+            raise TooLarge(f"the body unpacks to {claimed} bytes; at most {limit} are taken")
+        return bytes(cramjam.snappy.decompress_raw(body))
+    except (cramjam.DecompressionError, ValueError, OverflowError) as error:
+        raise BadPayload(f"not snappy's block format: {error}") from error
+
+
+def _messages(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (field number, content) of each message in a WriteRequest.
+
+    Walking by hand keeps memory flat: no more than one series is taken apart at a time, so that
+    a body of a million empty series costs nothing.
+    """
+    at, end = 0, len(body)
+    while at < end:
+        key, at = _varint(body, at)
+        field, wire = key >> 3, key & 7
+        if wire == 0:
+            _, at = _varint(body, at)
+            continue
+        if wire == 2:
+            length, start = _varint(body, at)
+        else:
+            length, start = {1: 8, 5: 4}.get(wire, -1), at
+        if length < 0 or start + length > end or field == 0:
+            raise BadPayload(f"byte {at} of the unpacked body: not a WriteRequest")
+        at = start + length
+        if wire == 2:
+            yield field, body[start:at]
+
+
+def _varint(body: bytes, at: int) -> tuple[int, int]:
+    """Read a varint at `at`; return it and where the next thing starts."""
+    value = shift = 0
+    while at < len(body) and shift < 64:
+        byte = body[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+    raise BadPayload(f"byte {at} of the unpacked body: cut off, or not a WriteRequest")
+
+
+def _series(content: bytes, where: str) -> TimeSeries:
+    if len(content) > MOST_BYTES_A_SERIES:
+        raise TooLarge(f"{where}: {len(content)} bytes; at most {MOST_BYTES_A_SERIES} are taken")
+    try:
+        return TimeSeries.FromString(content)
+    except DecodeError as error:
+        raise BadPayload(f"{where}: not a TimeSeries: {error}") from error
+
+
+def _labels_at(series: TimeSeries, where: str) -> Labels:
+    try:
+        return _labels(tuple(series.labels))
+    except BadPayload as fault:
+        raise BadPayload(f"{where}: {fault}") from fault
+
+
+@lru_cache(maxsize=32_768)
+def _labels(encoded: Sequence[bytes]) -> Labels:
+    """Take a series' labels apart: sorted by name, each once, UTF-8, with a metric name."""
+    pairs: list[tuple[str, str]] = []
+    before = b""
+    for position, content in enumerate(encoded):
+        try:
+            label = Label.FromString(content)
+            name, value = label.name.decode(), label.value.decode()
+        except DecodeError as error:
+            raise BadPayload(f"label {position} is not a Label: {error}") from error
+        except UnicodeDecodeError as error:
+            raise BadPayload(f"label {position} is not UTF-8: {error.reason}") from error
+        if label.name <= before:
+            fault = "has no name" if not name else f"{name!r} comes twice or out of order"
+            raise BadPayload(f"label {position} {fault}; labels are sorted by name, each once")
+        before = label.name
+        pairs.append((name, value))
+    labels = Labels.of(dict(pairs))
+    if not labels.name:
+        raise BadPayload(f"no label {NAME!r}: the metric has no name")
+    return labels
+
+
+def _metadata(content: bytes) -> tuple[str, Mapping[str, str]]:
+    try:
+        told = MetricMetadata.FromString(content)
+        name, help_text, unit = (
+            text.decode() for text in (told.metric_family_name, told.help, told.unit)
+        )
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise BadPayload(f"metadata: {error}") from error
+    kind = TYPES[told.type] if 0 <= told.type < len(TYPES) else TYPES[0]
+    return name, {"type": kind, "help": help_text, "unit": unit}
+
+
+FORMAT = IngestFormat(
+    name="remote_write",
+    path="/api/v1/write",
+    media_types=("application/x-protobuf",),
+    encoding="snappy",
+    decode=decode,
+)
