@@ -28,11 +28,11 @@ async def bolt(slack: SlackServer, wire: Callable[[AsyncApp], None]) -> AsyncIte
     app = AsyncApp(client=client)
     wire(app)
     mode = AsyncSocketModeHandler(app, slack.app_token, web_client=client, ping_interval=0.5)
-    await mode.connect_async()
+    await mode.connect_async()  # type: ignore[no-untyped-call]
     try:
         yield app
     finally:
-        await mode.close_async()
+        await mode.close_async()  # type: ignore[no-untyped-call]
         # Bolt cancels its tasks at close and does not wait for them; let them end.
         await asyncio.sleep(0)
 

@@ -1,0 +1,345 @@
+"""Twilio's SMS API on loopback.
+
+    async with TwilioServer() as twilio:
+        client = Client(twilio.account_sid, twilio.auth_token, http_client=AsyncTwilioHttpClient())
+        client.api.base_url = twilio.url
+        twilio.fate["+14155550199"] = Fate(end="undelivered", error=30003)
+
+As a process of its own, for tests that kill the client: `python -m tests.vendors.twilio`.
+"""
+
+import asyncio
+import base64
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import aiohttp
+from aiohttp import web
+from twilio.request_validator import RequestValidator
+
+from tests.vendors.faults import Failure, Fault, Faults, spoil
+from tests.vendors.loopback import Loopback, Pulse
+from tests.vendors.twilio_messages import Fate, Json, Sms, TwilioError, check, within
+
+STOP, START = (
+    {"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"},
+    {"START", "YES", "UNSTOP"},
+)
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request. at: monotonic seconds; status: 0 when nothing was answered; error: code or 0.
+
+    done: whether its work was done, whatever the caller saw.
+    """
+
+    at: float
+    method: str
+    args: Json
+    status: int
+    error: int
+    done: bool
+
+
+class TwilioServer:
+    """Twilio's side of the wire.
+
+    messages: every SMS taken, oldest first, inbound ones too.
+    fate:     what becomes of messages to a number; all others take `usual_fate`.
+    stopped:  numbers that texted STOP.
+    numbers:  the numbers that we own.
+    methods, as faults and calls name them: Messages.create, Messages.fetch, Messages.list,
+    Accounts.fetch, IncomingPhoneNumbers.list.
+    """
+
+    def __init__(self, *, port: int = 0) -> None:
+        self.account_sid, self.auth_token = "AC" + "0" * 32, "loopback-auth-token"
+        self.numbers = {"+14155550100"}
+        self.fate: dict[str, Fate] = {}
+        self.usual_fate, self.latency = Fate(), 0.0
+        self.stopped: set[str] = set()
+        self.messages: list[Sms] = []
+        self.calls_made: list[Call] = []
+        self.callbacks: list[tuple[str, int]] = []
+        self.faults = Faults()
+        self._pulse, self._closing = Pulse(), asyncio.Event()
+        self._down: int | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._door = Loopback(self._routes(), port)
+        self.url = self._door.url
+
+    async def __aenter__(self) -> Self:
+        await self._door.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._closing.set()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._door.close()
+
+    # what a test looks at
+
+    def sent(self, to: str = "") -> list[Sms]:
+        """Messages that we sent, oldest first; to one number or to all."""
+        return [m for m in self.messages if m.direction != "inbound" and to in {"", m.to}]
+
+    def calls(self, method: str = "") -> list[Call]:
+        """Requests in the order in which they were answered."""
+        return [call for call in self.calls_made if method in {"", call.method}]
+
+    async def until(
+        self, true: Callable[[], object], within: float = 5.0, what: str = "it"
+    ) -> None:
+        """Return as soon as `true()` holds; looked at after every request and callback."""
+        await self._pulse.until(true, within, what)
+
+    # what a person does
+
+    async def inbound(
+        self, url: str, body: str, *, from_: str, to: str = "", signature: str = ""
+    ) -> tuple[int, str]:
+        """Bring an SMS to our webhook, signed; return the status and the TwiML answered.
+
+        STOP and START are obeyed as Twilio does, before the webhook hears of them.
+        signature: replaces the right one, to forge a request.
+        """
+        word = body.strip().upper()
+        self.stopped = (self.stopped | ({from_} if word in STOP else set())) - (
+            {from_} if word in START else set()
+        )
+        number = to or min(self.numbers)
+        sms = self._take(to=number, from_=from_, body=body, direction="inbound")
+        form = {
+            "MessageSid": sms.sid,
+            "SmsSid": sms.sid,
+            "AccountSid": self.account_sid,
+            "From": from_,
+            "To": number,
+            "Body": body,
+            "NumMedia": "0",
+            "NumSegments": str(sms.segments),
+            "SmsStatus": "received",
+            "ApiVersion": "2010-04-01",
+        }
+        return await self._post(url, form, signature)
+
+    # what goes wrong
+
+    async def down(self, status: int | None = None) -> None:
+        """Be gone: connections are refused; with `status` every request gets that instead."""
+        self._down = status
+        if status is None:
+            await self._door.down()
+
+    async def up(self) -> None:
+        """Be back, on the same port."""
+        self._down = None
+        await self._door.up()
+
+    # the API
+
+    def _routes(self) -> web.Application:
+        app, root = web.Application(), "/2010-04-01/Accounts/{account}"
+        for verb, path, name, work in (
+            ("POST", "/Messages.json", "Messages.create", self._create),
+            ("GET", "/Messages.json", "Messages.list", self._list),
+            ("GET", "/Messages/{sid}.json", "Messages.fetch", self._fetch),
+            ("GET", "/IncomingPhoneNumbers.json", "IncomingPhoneNumbers.list", self._owned),
+            ("GET", ".json", "Accounts.fetch", self._account),
+        ):
+            app.router.add_route(verb, root + path, self._door_to(name, work))
+        return app
+
+    def _door_to(self, method: str, work: Callable[..., web.Response]) -> Any:
+        async def opened(request: web.Request) -> web.StreamResponse:
+            return await self._answer(request, method, work)
+
+        return opened
+
+    async def _answer(
+        self, request: web.Request, method: str, work: Callable[..., web.Response]
+    ) -> web.StreamResponse:
+        if self._down is not None:
+            return web.Response(status=self._down, text="upstream connect error")
+        at, outcome = time.monotonic(), {"error": 0, "done": False}
+        args = {**request.query, **{k: str(v) for k, v in (await request.post()).items()}}
+
+        async def done() -> web.Response:
+            try:
+                self._admit(request)
+                answer = work(request, args)
+            except TwilioError as refusal:
+                outcome["error"] = refusal.code
+                return _refused(refusal)
+            outcome["done"] = True
+            return answer
+
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        fault = self.faults.take(method, args.get("To", ""))
+        if fault is None:
+            answer = await done()
+        else:
+            answer = await spoil(fault, request, done, _spoilt, self._closing)
+        silent = fault is not None and fault.failure in {Failure.RESET, Failure.HANG}
+        status = 0 if silent else answer.status
+        self.calls_made.append(
+            Call(
+                at=at,
+                method=method,
+                args=args,
+                status=status,
+                error=outcome["error"],
+                done=bool(outcome["done"]),
+            )
+        )
+        self._pulse.beat()
+        return answer
+
+    def _admit(self, request: web.Request) -> None:
+        pair = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
+        if request.headers.get("Authorization") != f"Basic {pair}":
+            raise TwilioError(20003, "Authenticate", 401)
+        if request.match_info["account"] != self.account_sid:
+            raise _not_found(request)
+
+    def _create(self, _: web.Request, form: dict[str, str]) -> web.Response:
+        check(form, self.numbers, self.stopped)
+        callback = form.get("StatusCallback", "")
+        sms = self._take(to=form["To"], from_=form["From"], body=form["Body"], callback=callback)
+        if callback:
+            task = asyncio.create_task(self._report(sms))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return web.json_response(sms.as_json(None), status=201)
+
+    def _fetch(self, request: web.Request, _: Json) -> web.Response:
+        for sms in self.messages:
+            if sms.sid == request.match_info["sid"]:
+                return web.json_response(sms.as_json(time.monotonic()))
+        raise _not_found(request)
+
+    def _list(self, request: web.Request, query: dict[str, str]) -> web.Response:
+        now = time.monotonic()
+        found = [m.as_json(now) for m in reversed(self.messages) if within(m, query)]
+        return web.json_response(_page(request.path, query, "messages", found))
+
+    def _owned(self, request: web.Request, query: dict[str, str]) -> web.Response:
+        able = {"sms": True, "mms": True, "voice": True, "fax": False}
+        found = [
+            {
+                "sid": "PN" + number.strip("+").rjust(32, "0"),
+                "account_sid": self.account_sid,
+                "phone_number": number,
+                "friendly_name": number,
+                "capabilities": able,
+            }
+            for number in sorted(self.numbers)
+            if query.get("PhoneNumber", number) == number
+        ]
+        return web.json_response(_page(request.path, query, "incoming_phone_numbers", found))
+
+    def _account(self, _: web.Request, __: Json) -> web.Response:
+        sid = self.account_sid
+        return web.json_response(
+            {"sid": sid, "friendly_name": "Loopback", "status": "active", "type": "Full"}
+        )
+
+    def _take(self, **fields: Any) -> Sms:
+        fate = self.fate.get(fields["to"], self.usual_fate)
+        now, utc = time.monotonic(), datetime.now(UTC)
+        made = Sms(
+            sid=f"SM{uuid4().hex}",
+            account=self.account_sid,
+            at=now,
+            created=utc,
+            fate=fate,
+            **fields,
+        )
+        self.messages.append(made)
+        return made
+
+    # callbacks
+
+    async def _report(self, sms: Sms) -> None:
+        """Tell the StatusCallback address every status, when its time has come."""
+        for position, status in enumerate(sms.fate.stages()):
+            await asyncio.sleep(max(0.0, sms.at + position * sms.fate.pause - time.monotonic()))
+            form = {
+                "MessageSid": sms.sid,
+                "MessageStatus": status,
+                "SmsSid": sms.sid,
+                "SmsStatus": status,
+                "AccountSid": self.account_sid,
+                "From": sms.from_,
+                "To": sms.to,
+                "ApiVersion": "2010-04-01",
+            }
+            if sms.fate.error and status == sms.fate.stages()[-1]:
+                form["ErrorCode"] = str(sms.fate.error)
+            try:
+                code, _ = await self._post(sms.callback, form)
+            except aiohttp.ClientError:
+                code = 0
+            self.callbacks.append((status, code))
+            self._pulse.beat()
+
+    async def _post(self, url: str, form: dict[str, str], signature: str = "") -> tuple[int, str]:
+        signature = signature or RequestValidator(self.auth_token).compute_signature(url, form)
+        headers = {
+            "X-Twilio-Signature": signature,
+            "Content-Type": "application/x-www-form-urlencoded",
+        }
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data=urlencode(form), headers=headers) as answer,
+        ):
+            return answer.status, await answer.text()
+
+
+def _refused(refusal: TwilioError) -> web.Response:
+    return web.json_response(refusal.as_json(), status=refusal.status)
+
+
+def _spoilt(fault: Fault) -> web.Response:
+    if fault.failure is Failure.RATE_LIMIT:
+        answer = _refused(TwilioError(20429, "Too Many Requests", 429))
+        answer.headers["Retry-After"] = str(max(1, round(fault.seconds)))
+        return answer
+    code = int(fault.error) if fault.error.isdecimal() else 20500
+    return _refused(TwilioError(code, "Refused", 400 if code != 20500 else 500))
+
+
+def _not_found(request: web.Request) -> TwilioError:
+    return TwilioError(20404, f"The requested resource {request.path} was not found", 404)
+
+
+def _page(path: str, query: dict[str, str], key: str, found: list[Json]) -> Json:
+    size, number = int(query.get("PageSize", PAGE)), int(query.get("Page", 0))
+    start = size * number
+    asked = {k: v for k, v in query.items() if k not in {"PageSize", "Page"}}
+
+    def uri(page: int) -> str:
+        return f"{path}?{urlencode({**asked, 'PageSize': size, 'Page': page})}"
+
+    shown = found[start : start + size]
+    return {
+        key: shown,
+        "page": number,
+        "page_size": size,
+        "start": start,
+        "end": start + max(0, len(shown) - 1),
+        "uri": uri(number),
+        "first_page_uri": uri(0),
+        "next_page_uri": uri(number + 1) if start + size < len(found) else None,
+        "previous_page_uri": uri(number - 1) if number else None,
+    }
