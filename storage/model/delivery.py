@@ -61,6 +61,7 @@ class OutboxMessage:
     deadline:   steady; a critical page unsent by then goes to the next channel. None: no limit.
     attempts:   sends started so far, counting one that crashed half-way.
     revision:   counts arming; an outcome is recorded only for the revision that was sent.
+    claim:      counts leases; an outcome is recorded only by the one who holds the newest.
     provider_id: the provider's name for what was sent.
     error:      the last failure, in words fit for a person; no secrets.
     """
@@ -81,6 +82,7 @@ class OutboxMessage:
     status: DeliveryStatus = DeliveryStatus.WAITING
     attempts: int = 0
     revision: int = 0
+    claim: int = 0
     provider_id: str = ""
     error: str = ""
     created_at: datetime

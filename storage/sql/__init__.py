@@ -1,1 +1,4 @@
-"""The incident database: SQLAlchemy Core, one module a table family; functions take `tx` first."""
+"""The incident database: SQLAlchemy Core, one module a table family.
+
+Repository functions take the transaction (`tx`) first, speak model types, and never commit.
+"""

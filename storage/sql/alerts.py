@@ -1,0 +1,84 @@
+"""Alerts as they stand in their incidents. An alert may belong to several, one after another."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.model.alert import Alert, Trace
+from storage.model.incident import IncidentId
+from storage.model.labels import Fingerprint
+from storage.sql.rows import as_row, chunks
+from storage.sql.rows import upsert as upsert_rows
+from storage.sql.schema import FIRING, alerts
+
+TRACE = ("sampled", "stored", "judged")
+
+
+def _row(incident: IncidentId, alert: Alert) -> dict[str, Any]:
+    key = {"incident": incident, "fingerprint": alert.fingerprint}
+    return key | as_row(alert, "trace") | as_row(alert.trace)
+
+
+def _alert(row: Any) -> Alert:
+    values = dict(row._mapping)
+    del values["incident"], values["fingerprint"]
+    trace = Trace(**{name: values.pop(name) for name in TRACE})
+    return Alert(**values, trace=trace)
+
+
+async def upsert(tx: AsyncConnection, incident: IncidentId, told: Sequence[Alert]) -> None:
+    """Store an incident's alerts, or what they say now; the last of equal ones counts."""
+    await upsert_many(tx, [(incident, alert) for alert in told])
+
+
+async def upsert_many(tx: AsyncConnection, rows: Collection[tuple[IncidentId, Alert]]) -> None:
+    """Store alerts in their incidents, or what they say now; the last of equal ones counts."""
+    newest = {(incident, alert.fingerprint): alert for incident, alert in rows}
+    await upsert_rows(
+        tx, alerts, [_row(incident, alert) for (incident, _), alert in newest.items()]
+    )
+
+
+async def of_incident(tx: AsyncConnection, id: IncidentId) -> list[Alert]:
+    """Return an incident's alerts, firing and resolved, the oldest first."""
+    return (await of_incidents(tx, [id]))[id]
+
+
+async def of_incidents(
+    tx: AsyncConnection, ids: Collection[IncidentId]
+) -> dict[IncidentId, list[Alert]]:
+    """Return the alerts of each of `ids`, firing and resolved, the oldest first."""
+    found: dict[IncidentId, list[Alert]] = {id: [] for id in ids}
+    for some in chunks(found):
+        query = select(alerts).where(alerts.c.incident.in_(some))
+        for row in await tx.execute(query.order_by(alerts.c.starts_at, alerts.c.fingerprint)):
+            found[row.incident].append(_alert(row))
+    return found
+
+
+async def firing(tx: AsyncConnection) -> list[Alert]:
+    """Return every alert that fires now, the oldest first; each once, from its newest incident."""
+    query = select(alerts).where(FIRING).order_by(alerts.c.incident)
+    newest = {row.fingerprint: _alert(row) for row in await tx.execute(query)}
+    return sorted(newest.values(), key=lambda alert: (alert.starts_at, alert.fingerprint))
+
+
+async def by_fingerprints(
+    tx: AsyncConnection, fingerprints: Collection[Fingerprint]
+) -> dict[Fingerprint, tuple[IncidentId, Alert]]:
+    """Return for each known alert the newest incident that it belonged to, and what it said."""
+    found = {}
+    key = alerts.c.fingerprint
+    for some in chunks(set(fingerprints)):
+        newest = (
+            select(key, func.max(alerts.c.incident).label("incident"))
+            .where(key.in_(some))
+            .group_by(key)
+            .subquery()
+        )
+        same = (newest.c.fingerprint == key) & (newest.c.incident == alerts.c.incident)
+        for row in await tx.execute(select(alerts).join(newest, same)):
+            found[row.fingerprint] = (row.incident, _alert(row))
+    return found

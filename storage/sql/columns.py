@@ -1,0 +1,103 @@
+"""Column types: what a model's field becomes in a row, and back, alike on both databases."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from storage.model.labels import Labels
+from storage.sql import policy_json
+
+Number = BigInteger().with_variant(Integer, "sqlite")
+"""An id: 64 bits everywhere (SQLite counts up by itself only in a column called INTEGER)."""
+
+
+def clean(text: str) -> str:
+    """Replace what no database stores (NUL, half a surrogate pair) by U+FFFD.
+
+    >>> clean("disk" + chr(0) + "full") == "disk\N{REPLACEMENT CHARACTER}full"
+    True
+    """
+    if not text.isascii():
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time. Refuses naive ones with a ValueError; others are turned to UTC.
+
+    SQLite: text of fixed width, so that it sorts (`2026-03-01T12:00:00.000000Z`).
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """SQLite has no type that keeps the zone: text."""
+        plain = Text() if dialect.name == "sqlite" else DateTime(timezone=True)
+        return dialect.type_descriptor(plain)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Turn into UTC; refuse what has no zone."""
+        if value is None:
+            return None
+        if value.utcoffset() is None:
+            raise ValueError(f"{value!r} has no time zone; times in the database are aware UTC")
+        moment = value.astimezone(UTC)
+        if dialect.name != "sqlite":
+            return moment
+        return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Come back aware, in UTC."""
+        if value is None:
+            return None
+        return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+
+
+class AsText(TypeDecorator[Any]):
+    """A value that is stored as text: `write` makes the text, `read` the value again."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, write: Callable[[Any], str], read: Callable[[str], Any]) -> None:
+        super().__init__()
+        self.write, self.read = write, read
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Write; None is NULL."""
+        return None if value is None else self.write(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
+        """Read; NULL is None."""
+        return None if value is None else self.read(value)
+
+
+def enum_text(kind: type[StrEnum]) -> AsText:
+    """Store a StrEnum as its text; what is no member is refused with a ValueError."""
+    return AsText(lambda value: kind(value).value, kind)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+PlainText = AsText(clean, str)
+"""Text from anywhere: what would make the database refuse the whole row is replaced."""
+
+WordsText = AsText(_json, lambda text: tuple(json.loads(text)))
+"""A tuple of strings as a JSON list."""
+
+LabelsText = AsText(lambda labels: _json(dict(labels)), lambda text: Labels.of(json.loads(text)))
+"""Labels as a JSON object; its escapes carry any character, so that identity is kept."""
+
+PolicyText = AsText(policy_json.encode, policy_json.decode)
+"""A policy as JSON; equal texts come back as one object."""
+
+FloatText = AsText(lambda value: repr(float(value)), float)
+"""A float to the last bit; SQLite would turn a NaN into NULL."""

@@ -1,0 +1,29 @@
+"""What is old goes; the audit stays."""
+
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Table, and_, delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.sql.schema import OPEN, WAITING, incidents, outbox, overrides, seen
+
+
+async def delete_before(tx: AsyncConnection, at: datetime, limit: int) -> int:
+    """Delete up to `limit` rows of each kind that ended before `at`; return how many it were.
+
+    Incidents that were resolved and whose alerts had cleared, with all that hangs on them
+    (alerts, timers, posts, outbox); messages about Tocsin itself that no longer wait;
+    overrides; events seen. 0 means that nothing old is left.
+    """
+    over = and_(~OPEN, incidents.c.resolved_at < at, incidents.c.firing == 0)
+    told = and_(outbox.c.incident.is_(None), ~WAITING, outbox.c.created_at < at)
+    deleted = await _delete(tx, incidents, over, limit)
+    deleted += await _delete(tx, outbox, told, limit)
+    deleted += await _delete(tx, overrides, overrides.c.ends_at < at, limit)
+    return deleted + await _delete(tx, seen, seen.c.at < at, limit)
+
+
+async def _delete(tx: AsyncConnection, table: Table, old: ColumnElement[bool], limit: int) -> int:
+    (key,) = table.primary_key
+    some = select(key).where(old).order_by(key).limit(limit)
+    return (await tx.execute(delete(table).where(key.in_(some)))).rowcount

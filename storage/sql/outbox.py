@@ -1,0 +1,296 @@
+"""The outbox: owe a message once, claim what is due under a lease, note what became of it.
+
+An outcome counts only for the claim that holds the message (`OutboxMessage.claim`): a sender
+that was too slow, and whose message another one took, changes nothing any more.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.clock import Steady
+from storage.model.delivery import DeliveryStatus, OutboxId, OutboxMessage, Purpose
+from storage.model.incident import IncidentId
+from storage.sql.rows import as_row, chunks, insert
+from storage.sql.schema import WAITING, outbox
+
+PURPOSES = (Purpose.PAGE, Purpose.NOTICE, Purpose.ROOM)
+"""Who goes first among equally severe messages."""
+
+OWN = ("urgency", "waiting_since", "leased_by", "leased_until")
+FIELDS = [column for column in outbox.c if column.name not in OWN]
+
+
+def _urgency(message: OutboxMessage) -> int:
+    return message.severity.rank * len(PURPOSES) + PURPOSES.index(message.purpose)
+
+
+def _row(message: OutboxMessage) -> dict[str, Any]:
+    more = {"urgency": _urgency(message), "waiting_since": message.not_before}
+    return as_row(message, "id") | more
+
+
+def read(row: Any) -> OutboxMessage:
+    """Turn a row of FIELDS into the message."""
+    return OutboxMessage(**row._mapping)
+
+
+async def enqueue(tx: AsyncConnection, message: OutboxMessage) -> bool:
+    """Owe `message`, once: False where its key is known already. Its `id` is ignored."""
+    return bool(await enqueue_many(tx, [message]))
+
+
+async def enqueue_many(tx: AsyncConnection, messages: Sequence[OutboxMessage]) -> set[str]:
+    """Owe each message once; return the keys that were new."""
+    if not messages:
+        return set()
+    rows = sorted(map(_row, messages), key=lambda row: str(row["key"]))
+    once = insert(tx, outbox).on_conflict_do_nothing(index_elements=["key"])
+    return set((await tx.execute(once.returning(outbox.c.key), rows)).scalars())
+
+
+async def arm_room(tx: AsyncConnection, message: OutboxMessage) -> None:
+    """Owe a room the incident's present state: the row of this key, one revision further.
+
+    While an older revision is being sent its lease stays; the row then waits for its turn.
+    """
+    await arm_rooms(tx, [message])
+
+
+async def arm_rooms(tx: AsyncConnection, messages: Sequence[OutboxMessage]) -> None:
+    """Arm many rooms at once; of two messages with one key the last counts."""
+    if not messages:
+        return
+    rows = {message.key: _row(message) for message in messages}
+    new = insert(tx, outbox)
+    told = ("severity", "urgency", "body", "not_before", "deadline", "status", "error")
+    was = outbox.c
+    armed = {name: new.excluded[name] for name in told} | {
+        "revision": was.revision + 1,
+        "attempts": case((was.leased_until.is_(None), 0), else_=was.attempts),
+        "waiting_since": case((WAITING, was.waiting_since), else_=new.excluded.waiting_since),
+    }
+    again = new.on_conflict_do_update(index_elements=["key"], set_=armed)
+    await tx.execute(again, [rows[key] for key in sorted(rows)])
+
+
+async def claim_due(
+    tx: AsyncConnection,
+    *,
+    owner: str,
+    now: Steady,
+    lease: float,
+    limit: int,
+    busy: Collection[tuple[str, str]] = (),
+) -> list[OutboxMessage]:
+    """Lease up to `limit` due messages to `owner` for `lease` seconds, the most urgent first.
+
+    Order: criticals first, within a severity pages, notices, rooms, then the longest overdue.
+    Due: waiting, `not_before` has come, no lease is running, and (channel, address) is not
+    among `busy`. A crashed owner's messages come back when its lease ends. Replicas never
+    claim the same message: on PostgreSQL locked rows are skipped, on SQLite writers take turns.
+    """
+    free = or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now)
+    ready = and_(WAITING, outbox.c.not_before <= now, free)
+    if busy:
+        ready &= tuple_(outbox.c.channel, outbox.c.address).not_in(sorted(set(busy)))
+    due = (
+        select(outbox.c.id)
+        .where(ready)
+        .order_by(outbox.c.urgency, outbox.c.not_before)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).cte("due")
+    taken = {"leased_by": owner, "leased_until": now + lease}
+    counted = {"attempts": outbox.c.attempts + 1, "claim": outbox.c.claim + 1}
+    claim = update(outbox).where(outbox.c.id.in_(select(due.c.id))).values(taken | counted)
+    claimed = map(read, (await tx.execute(claim.returning(*FIELDS))).all())
+    return sorted(claimed, key=lambda it: (_urgency(it), it.not_before, it.id))
+
+
+async def record_sent(
+    tx: AsyncConnection,
+    message: OutboxMessage,
+    *,
+    status: DeliveryStatus,
+    provider_id: str,
+    sent_at: datetime,
+) -> bool:
+    """Note that the provider took a claimed message; `status` is SENT or already DELIVERED.
+
+    False: the claim is no longer held, and nothing changed. A page that was cancelled
+    meanwhile stays so and keeps the proof; a room that was armed meanwhile goes on waiting.
+    """
+    proof = {"provider_id": provider_id, "sent_at": sent_at, "error": ""}
+    return await _record(tx, message, status=status, **proof)
+
+
+async def record_retry(
+    tx: AsyncConnection, message: OutboxMessage, *, not_before: Steady, error: str
+) -> bool:
+    """Note that a claimed message is to be tried again at `not_before`; False as above."""
+    again = DeliveryStatus.WAITING
+    return await _record(tx, message, status=again, not_before=not_before, error=error)
+
+
+async def record_failed(tx: AsyncConnection, message: OutboxMessage, *, error: str) -> bool:
+    """Note that a claimed message failed for good; False as above."""
+    return await _record(tx, message, status=DeliveryStatus.FAILED, error=error)
+
+
+async def _record(
+    tx: AsyncConnection, message: OutboxMessage, *, status: DeliveryStatus, **facts: Any
+) -> bool:
+    mine = and_(
+        outbox.c.id == message.id,
+        outbox.c.claim == message.claim,
+        outbox.c.leased_until.is_not(None),
+    )
+    current = outbox.c.revision == message.revision
+    values = facts | {
+        "status": case(
+            (and_(WAITING, current), literal(status, outbox.c.status.type)), else_=outbox.c.status
+        ),
+        "attempts": case((current, outbox.c.attempts), else_=0),
+        "leased_by": None,
+        "leased_until": None,
+    }
+    return (await tx.execute(update(outbox).where(mine).values(values))).rowcount > 0
+
+
+async def record_outcome(
+    tx: AsyncConnection, id: OutboxId, status: DeliveryStatus, error: str = ""
+) -> bool:
+    """Note what was learnt later of a message that was taken: DELIVERED, FAILED, UNPROVEN.
+
+    An old or late word changes nothing: DELIVERED and FAILED are final. False: unchanged.
+    """
+    open_ends = (DeliveryStatus.SENT, DeliveryStatus.UNPROVEN)
+    taken = and_(outbox.c.id == id, outbox.c.status.in_(open_ends), outbox.c.status != status)
+    learnt = update(outbox).where(taken).values(status=status, error=error)
+    return (await tx.execute(learnt)).rowcount > 0
+
+
+async def cancel(tx: AsyncConnection, id: OutboxId) -> bool:
+    """Cancel one waiting message, also one that is being sent; False where none waits."""
+    return await _cancel(tx, outbox.c.id == id) > 0
+
+
+async def cancel_pages(tx: AsyncConnection, incident: IncidentId) -> int:
+    """Cancel an incident's waiting pages, also those being sent; return how many there were."""
+    return await cancel_pages_of(tx, [incident])
+
+
+async def cancel_pages_of(tx: AsyncConnection, incidents: Collection[IncidentId]) -> int:
+    """Cancel the waiting pages of many incidents; return how many there were."""
+    cancelled = 0
+    for some in chunks(incidents):
+        pages = and_(outbox.c.incident.in_(some), outbox.c.purpose == Purpose.PAGE)
+        cancelled += await _cancel(tx, pages)
+    return cancelled
+
+
+async def _cancel(tx: AsyncConnection, which: Any) -> int:
+    # The lease stays: what is on its way is on its way, and its proof is worth keeping.
+    cancelled = update(outbox).where(which, WAITING).values(status=DeliveryStatus.CANCELLED)
+    return (await tx.execute(cancelled)).rowcount
+
+
+async def release(tx: AsyncConnection, owner: str | None = None) -> int:
+    """End the leases of `owner`, or of everyone: what a crashed predecessor held is due again.
+
+    Everyone's only while this instance is the only one. Returns how many were held.
+    """
+    freed = update(outbox).where(outbox.c.leased_until.is_not(None))
+    if owner is not None:
+        freed = freed.where(outbox.c.leased_by == owner)
+    return (await tx.execute(freed.values(leased_by=None, leased_until=None))).rowcount
+
+
+async def overdue(tx: AsyncConnection, now: Steady) -> list[OutboxMessage]:
+    """Return waiting pages whose deadline has passed, also those being sent; longest first."""
+    late = and_(WAITING, outbox.c.purpose == Purpose.PAGE, outbox.c.deadline <= now)
+    return await _select(tx, late, order=outbox.c.deadline)
+
+
+async def unproven(
+    tx: AsyncConnection,
+    *,
+    channels: Collection[str],
+    sent_after: datetime | None = None,
+    sent_before: datetime | None = None,
+    limit: int = 100,
+) -> list[OutboxMessage]:
+    """Return what was taken by `channels` and has a provider's id but no proof yet, oldest first.
+
+    Sent in [sent_after, sent_before).
+    """
+    taken = and_(outbox.c.status == DeliveryStatus.SENT, outbox.c.provider_id != "")
+    asked = and_(taken, outbox.c.channel.in_(sorted(channels)))
+    if sent_after is not None:
+        asked &= outbox.c.sent_at >= sent_after
+    if sent_before is not None:
+        asked &= outbox.c.sent_at < sent_before
+    return await _select(tx, asked, order=outbox.c.sent_at, limit=limit)
+
+
+async def get(tx: AsyncConnection, id: OutboxId) -> OutboxMessage | None:
+    """Return one message as it stands."""
+    found = await _select(tx, outbox.c.id == id)
+    return found[0] if found else None
+
+
+async def of_incident(tx: AsyncConnection, id: IncidentId) -> list[OutboxMessage]:
+    """Return everything that was ever owed for an incident, in the order it was decided."""
+    return await _select(tx, outbox.c.incident == id)
+
+
+async def pages_of_step(
+    tx: AsyncConnection, incident: IncidentId, round: int, step: int
+) -> list[OutboxMessage]:
+    """Return the pages of one escalation step, in the order they were decided."""
+    same = and_(outbox.c.incident == incident, outbox.c.round == round, outbox.c.step == step)
+    return await _select(tx, and_(same, outbox.c.purpose == Purpose.PAGE))
+
+
+async def _select(
+    tx: AsyncConnection,
+    which: ColumnElement[bool],
+    *,
+    order: ColumnElement[Any] = outbox.c.id,
+    limit: int | None = None,
+) -> list[OutboxMessage]:
+    query = select(*FIELDS).where(which).order_by(order, outbox.c.id).limit(limit)
+    return [read(row) for row in await tx.execute(query)]
+
+
+async def next_due(tx: AsyncConnection) -> Steady | None:
+    """Return when the next message can be claimed; a leased one when its lease ends."""
+    leased = outbox.c.leased_until > outbox.c.not_before
+    claimable = case((leased, outbox.c.leased_until), else_=outbox.c.not_before)
+    return _steady(await tx.scalar(select(func.min(claimable)).where(WAITING)))
+
+
+async def next_deadline(tx: AsyncConnection) -> Steady | None:
+    """Return when the next waiting page is overdue."""
+    pages = and_(WAITING, outbox.c.purpose == Purpose.PAGE)
+    return _steady(await tx.scalar(select(func.min(outbox.c.deadline)).where(pages)))
+
+
+async def oldest_waiting(tx: AsyncConnection) -> Steady | None:
+    """Return since when the longest unsent message is wanted; back-off does not move it."""
+    return _steady(await tx.scalar(select(func.min(outbox.c.waiting_since)).where(WAITING)))
+
+
+def _steady(value: float | None) -> Steady | None:
+    return None if value is None else Steady(value)
+
+
+async def counts(tx: AsyncConnection) -> dict[DeliveryStatus, int]:
+    """Return how many messages stand in each status, zeros included."""
+    query = select(outbox.c.status, func.count()).group_by(outbox.c.status)
+    found = {status: count for status, count in (await tx.execute(query)).all()}
+    return {status: found.get(status, 0) for status in DeliveryStatus}

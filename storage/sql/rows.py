@@ -1,0 +1,52 @@
+"""What the repository modules share: models to rows, upserts in both dialects, chunks."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Item = TypeVar("Item")
+CHUNK = 1_000
+"""How many values one IN-list holds; databases limit the parameters of a statement."""
+
+
+def as_row(thing: Any, *without: str) -> dict[str, Any]:
+    """Return a dataclass' fields as a row, less those named; column types do the rest."""
+    return {f.name: getattr(thing, f.name) for f in fields(thing) if f.name not in without}
+
+
+def insert(tx: AsyncConnection, table: Table) -> Any:
+    """Begin an INSERT that knows ON CONFLICT, in the database's own dialect."""
+    own = postgresql if tx.dialect.name == "postgresql" else sqlite
+    return own.insert(table)
+
+
+async def upsert(
+    tx: AsyncConnection, table: Table, rows: Sequence[dict[str, Any]], **more: Any
+) -> None:
+    """Insert `rows`, or overwrite those whose primary key is there; `more` is set then as well.
+
+    Rows are written in the order of their keys, so that two writers never wait for each other.
+    """
+    if not rows:
+        return
+    key = [column.name for column in table.primary_key]
+    statement = insert(tx, table)
+    changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
+    statement = statement.on_conflict_do_update(index_elements=key, set_=changed | more)
+    await tx.execute(statement, sorted(rows, key=lambda row: tuple(row[name] for name in key)))
+
+
+def chunks(items: Collection[Item]) -> Iterator[list[Item]]:
+    """Cut into lists short enough for one statement."""
+    every = list(items)
+    for start in range(0, len(every), CHUNK):
+        yield every[start : start + CHUNK]
+
+
+def is_number(id: int) -> bool:
+    """Say whether a database can hold this id at all; people type anything."""
+    return 0 < id < 2**63

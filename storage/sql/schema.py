@@ -1,0 +1,228 @@
+"""The tables, and nothing else. What is steady (see `storage.clock`) is a double float."""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    literal_column,
+)
+
+from storage.model.alert import AlertStatus, Category, Severity
+from storage.model.delivery import DeliveryStatus, Purpose
+from storage.model.incident import Status
+from storage.model.timer import TimerKind
+from storage.sql.columns import (
+    FloatText,
+    LabelsText,
+    Number,
+    PlainText,
+    PolicyText,
+    UtcDateTime,
+    WordsText,
+    enum_text,
+)
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", PlainText, nullable=False),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("group", PlainText, nullable=False),
+    Column("title", PlainText, nullable=False),
+    Column("severity", enum_text(Severity), nullable=False),
+    Column("category", enum_text(Category), nullable=False),
+    Column("status", enum_text(Status), nullable=False),
+    Column("policy", PolicyText, nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("owner", PlainText),
+    Column("firing", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("rung", WordsText, nullable=False),
+    Column("acknowledged_at", UtcDateTime),
+    Column("snoozed_until", UtcDateTime),
+    Column("resolved_at", UtcDateTime),
+    Column("resolved_by", PlainText),
+    Column("cleared_at", UtcDateTime),
+    Column("quiet", Boolean, nullable=False),
+    Column("no_data_since", UtcDateTime),
+    Column("undelivered", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+    sqlite_autoincrement=True,  # a number is never given twice, whatever is deleted
+)
+
+# Conditions of partial indexes stand as literals: with a parameter the planner cannot use them.
+OPEN = incidents.c.status != literal_column("'resolved'")
+
+Index("ix_incidents_group", incidents.c.group, incidents.c.id)
+Index("ix_incidents_opened_at", incidents.c.opened_at)
+Index(
+    "ux_incidents_open_group",  # two writers never open two incidents for one group
+    incidents.c.group,
+    unique=True,
+    sqlite_where=OPEN,
+    postgresql_where=OPEN,
+)
+Index("ix_incidents_open", incidents.c.status, sqlite_where=OPEN, postgresql_where=OPEN)
+
+
+def _of_incident(*, primary_key: bool = False, nullable: bool = False) -> Column[int]:
+    incident = ForeignKey("incidents.id", ondelete="CASCADE")
+    return Column("incident", Number, incident, primary_key=primary_key, nullable=nullable)
+
+
+alerts = Table(
+    "alerts",
+    metadata,
+    _of_incident(primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("labels", LabelsText, nullable=False),
+    Column("annotations", LabelsText, nullable=False),
+    Column("status", enum_text(AlertStatus), nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime),
+    Column("value", FloatText),
+    Column("source", PlainText, nullable=False),
+    Column("no_data_since", UtcDateTime),
+    Column("sampled", Double),
+    Column("stored", Double),
+    Column("judged", Double),
+)
+
+FIRING = alerts.c.status == literal_column("'firing'")
+
+Index("ix_alerts_fingerprint", alerts.c.fingerprint, alerts.c.incident)
+Index("ix_alerts_firing", alerts.c.incident, sqlite_where=FIRING, postgresql_where=FIRING)
+
+timers = Table(
+    "timers",
+    metadata,
+    _of_incident(primary_key=True),
+    Column("kind", enum_text(TimerKind), primary_key=True),
+    Column("due_at", Double, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("leased_by", Text),
+    Column("leased_until", Double),
+)
+
+Index("ix_timers_due_at", timers.c.due_at)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("key", PlainText, nullable=False, unique=True),
+    Column("purpose", enum_text(Purpose), nullable=False),
+    Column("severity", enum_text(Severity), nullable=False),
+    Column("urgency", Integer, nullable=False),  # severity, then purpose; 0 goes first
+    _of_incident(nullable=True),
+    Column("person", PlainText),
+    Column("round", Integer, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("channel", PlainText, nullable=False),
+    Column("address", PlainText, nullable=False),
+    Column("body", PlainText, nullable=False),
+    Column("waiting_since", Double, nullable=False),  # first wanted then, whatever back-off says
+    Column("not_before", Double, nullable=False),
+    Column("deadline", Double),
+    Column("status", enum_text(DeliveryStatus), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("claim", Integer, nullable=False),
+    Column("leased_by", Text),
+    Column("leased_until", Double),
+    Column("provider_id", PlainText, nullable=False),
+    Column("error", PlainText, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("sent_at", UtcDateTime),
+    sqlite_autoincrement=True,
+)
+
+WAITING = outbox.c.status == literal_column("'waiting'")
+
+Index(
+    "ix_outbox_due",
+    outbox.c.urgency,
+    outbox.c.not_before,
+    sqlite_where=WAITING,
+    postgresql_where=WAITING,
+)
+Index("ix_outbox_deadline", outbox.c.deadline, sqlite_where=WAITING, postgresql_where=WAITING)
+Index("ix_outbox_incident", outbox.c.incident, outbox.c.round, outbox.c.step)
+Index("ix_outbox_status", outbox.c.status, outbox.c.sent_at)
+
+posts = Table(
+    "posts",
+    metadata,
+    _of_incident(primary_key=True),
+    Column("channel", PlainText, primary_key=True),
+    Column("address", PlainText, primary_key=True),
+    Column("message_id", PlainText, nullable=False),
+    Column("told", Number, nullable=False),
+    Column("asked", WordsText, nullable=False),
+)
+
+Index("ix_posts_message", posts.c.channel, posts.c.address, posts.c.message_id)
+
+# No foreign key: the record outlives its incident. Triggers refuse UPDATE and DELETE.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("incident", Number),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", PlainText, nullable=False),
+    Column("via", PlainText, nullable=False),
+    Column("what", PlainText, nullable=False),
+    Column("because", PlainText, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+Index("ix_audit_incident", audit.c.incident, audit.c.id)
+Index("ix_audit_at", audit.c.at)
+
+rule_states = Table(
+    "rule_states",
+    metadata,
+    Column("rule", PlainText, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("state", PlainText, nullable=False),
+)
+
+overrides = Table(
+    "overrides",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("oncall", PlainText, nullable=False),
+    Column("person", PlainText, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
+    Column("made_by", PlainText, nullable=False),
+)
+
+Index("ix_overrides_ends_at", overrides.c.ends_at)
+
+seen = Table(
+    "seen",
+    metadata,
+    Column("key", PlainText, primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+Index("ix_seen_at", seen.c.at)
