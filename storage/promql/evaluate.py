@@ -1,0 +1,320 @@
+"""Walks the tree over loaded samples: every node at every step of the grid at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from storage.errors import QueryError
+from storage.model.labels import Labels
+from storage.model.sample import Bools, Floats, Selection, is_stale
+from storage.promql import aggregate, binary
+from storage.promql.histogram import histogram_quantile
+from storage.promql.instant import OF_TIME, OF_VALUE, can_clamp, clamped, rounded
+from storage.promql.over_time import OF_WINDOW, OF_WINDOW_AND_NUMBER
+from storage.promql.plan import LOOKBACK_MS, Grid, Load, Steps, load_of
+from storage.promql.relabel import label_join, label_replace, labels_of_absent
+from storage.promql.tree import (
+    SETS,
+    Aggregation,
+    Binary,
+    Call,
+    Expr,
+    Kind,
+    Matching,
+    Negate,
+    Number,
+    Selector,
+    String,
+    Subquery,
+    Window,
+    kind,
+)
+from storage.promql.values import Frame, Matrix, Scalar, Text, Vector
+from storage.promql.windows import Flat, Judged, Windows
+
+__all__ = ["Grid", "Limits", "evaluate"]
+
+Value = Scalar | Text | Vector | Matrix | Selection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one query may use.
+
+    samples: loaded from the store, all selectors together.
+    steps:   moments of a range query; Prometheus' own limit.
+    cells:   series times steps of any intermediate result (9 bytes each).
+    """
+
+    samples: int = 50_000_000
+    steps: int = 11_000
+    cells: int = 50_000_000
+
+
+def evaluate(
+    expr: Expr, grid: Grid, loaded: Mapping[Load, Selection], limits: Limits | None = None
+) -> Value:
+    """Answer `expr` over `grid`; `loaded` holds what `plan` asked for.
+
+    Scalar:    for a number; one value a step.
+    Text:      for a string literal.
+    Vector:    for an instant vector on an instant grid, absent series left out.
+    Matrix:    for an instant vector on a range grid.
+    Selection: for a range vector (instant grids only): the samples, no staleness markers.
+    Raises QueryError where the query is at fault (matching, limits).
+    """
+    limits = limits or Limits()
+    steps = steps_within(grid, limits)
+    evaluation = _Evaluation(steps, loaded, limits)
+    match kind(expr):
+        case Kind.SCALAR:
+            return Scalar(evaluation.number(expr))
+        case Kind.TEXT:
+            return Text(_text(expr))
+        case Kind.RANGE:
+            if not grid.is_instant:
+                raise QueryError("a range query needs an instant vector or a number, not a range")
+            return _selection(evaluation.windows(expr))
+    frame = evaluation.vector(expr).compact()
+    if grid.is_instant:
+        return Vector.of(frame.labels, frame.values[:, 0])
+    return Matrix(frame.labels, steps.times / 1000.0, frame.values, frame.present)
+
+
+def steps_within(grid: Grid, limits: Limits) -> Steps:
+    """Return the moments of `grid`; raises QueryError for too many, or none."""
+    if not grid.is_instant:
+        if not (grid.end > grid.start and grid.step >= 0.001):
+            raise QueryError(
+                f"a range query needs start < end and a step of 1ms or more, "
+                f"got {grid.start} to {grid.end} by {grid.step}"
+            )
+        if (grid.end - grid.start) / grid.step + 1 > limits.steps:
+            raise QueryError(
+                f"the range has more than {limits.steps} steps; take a longer step "
+                f"or a shorter range"
+            )
+    return Steps.of(grid)
+
+
+def _text(expr: Expr) -> str:
+    if not isinstance(expr, String):
+        raise QueryError("a text in quotes was expected")
+    return expr.value
+
+
+def _selection(windows: Windows) -> Selection:
+    """Pack the windows of an instant query to the left, empty ones left out."""
+    rows = np.flatnonzero(windows.count[:, 0])
+    count = windows.count[rows, 0]
+    place = np.arange(count.max(initial=0))
+    where = np.minimum(windows.first[rows, 0][:, None] + place, len(windows.flat.times) - 1)
+    return Selection(
+        labels=tuple(windows.labels[row] for row in rows.tolist()),
+        times=windows.flat.times[where] / 1000.0,
+        values=windows.flat.values[where],
+        count=count,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluation:
+    """One walk: the moments, the samples and the limits it is bound to."""
+
+    steps: Steps
+    loaded: Mapping[Load, Selection]
+    limits: Limits
+
+    @property
+    def size(self) -> int:
+        return len(self.steps.times)
+
+    def vector(self, expr: Expr) -> Frame:
+        """Evaluate what is an instant vector."""
+        match expr:
+            case Selector():
+                return self._newest(expr)[0]
+            case Call():
+                return self._call(expr)
+            case Aggregation():
+                return self._aggregation(expr)
+            case Binary(op, left, right, matching, to_bool):
+                return self._binary(op, left, right, matching, to_bool)
+            case Negate(inner):
+                frame = self.vector(inner)
+                return replace(frame, values=-frame.values).nameless()
+        raise QueryError(f"an instant vector was expected, got a {kind(expr)}")
+
+    def number(self, expr: Expr) -> Floats:
+        """Evaluate what is a scalar: (steps,)."""
+        match expr:
+            case Number(value):
+                return np.full(self.size, value)
+            case Negate(inner):
+                return -self.number(inner)
+            case Binary(op, left, right):
+                return binary.scalars(op, self.number(left), self.number(right))
+            case Call("time"):
+                return self.steps.times / 1000.0
+            case Call("pi"):
+                return np.full(self.size, np.pi)
+            case Call("scalar", (inner,)):
+                frame = self.vector(inner)
+                alone = frame.present.sum(axis=0) == 1
+                values = np.where(frame.present, frame.values, 0.0).sum(axis=0)
+                return np.where(alone, values, np.nan)
+        raise QueryError(f"a number was expected, got a {kind(expr)}")
+
+    def windows(self, expr: Expr) -> Windows:
+        """Evaluate what is a range vector."""
+        match expr:
+            case Window(selector, range_ms):
+                selection = self._load(load_of(selector, self.steps, range_ms))
+                flat, reached = Flat.of(selection, stale=False), self.steps.reached(selector)
+            case Subquery(inner, range_ms):
+                inside = replace(self, steps=self.steps.within(expr))
+                frame = inside.vector_of(inner)
+                flat = Flat.of_frame(frame, inside.steps.times)
+                reached = self.steps.reached(expr)
+            case _:
+                raise QueryError(f"a range vector was expected, got a {kind(expr)}")
+        self._allow(len(flat.labels))
+        return Windows.over(flat, reached, self.steps.times, range_ms)
+
+    def vector_of(self, expr: Expr) -> Frame:
+        """Evaluate a vector, or a number as a vector of one series without labels."""
+        if kind(expr) is not Kind.SCALAR:
+            return self.vector(expr)
+        values = self.number(expr)[None, :]
+        return Frame((Labels(),), values, np.ones(values.shape, dtype=np.bool_))
+
+    def _load(self, load: Load) -> Selection:
+        return self.loaded[load]
+
+    def _allow(self, series: int) -> None:
+        if series * self.size > self.limits.cells:
+            raise QueryError(
+                f"{series} series at {self.size} steps are more than {self.limits.cells} values; "
+                "take a longer step, a shorter range or fewer series"
+            )
+
+    def _newest(self, selector: Selector) -> tuple[Frame, Floats]:
+        """Return the newest value of each series in the lookback, and the times of those."""
+        flat = Flat.of(self._load(load_of(selector, self.steps)), stale=True)
+        self._allow(len(flat.labels))
+        windows = Windows.over(flat, self.steps.reached(selector), self.steps.times, LOOKBACK_MS)
+        values = windows.values_at(windows.end - 1)
+        present = (windows.count > 0) & ~is_stale(values)
+        times = windows.times_at(windows.end - 1) / 1000.0
+        seen = np.flatnonzero(present.any(axis=1))
+        return Frame(flat.labels, values, present).rows(seen), times[seen]
+
+    def _aggregation(self, part: Aggregation) -> Frame:
+        frame, labels, without = self.vector(part.inner), part.labels, part.without
+        match part.op, part.param:
+            case op, None:
+                return aggregate.aggregate(op, frame, labels, without=without)
+            case "count_values", String(name):
+                return aggregate.count_values(frame, name, labels, without=without)
+            case "quantile", param if param is not None:
+                return aggregate.quantile(frame, self.number(param), labels, without=without)
+            case "topk" | "bottomk" as op, param if param is not None:
+                wanted, top = self.number(param), op == "topk"
+                return aggregate.extreme(frame, wanted, labels, without=without, top=top)
+        raise QueryError(f"{part.op}() is not supported")
+
+    def _binary(self, op: str, left: Expr, right: Expr, matching: Matching, to_bool: bool) -> Frame:
+        if kind(left) is Kind.SCALAR:
+            number, frame = self.number(left), self.vector(right)
+            return binary.with_number(op, frame, number, swapped=True, to_bool=to_bool)
+        frame = self.vector(left)
+        if kind(right) is Kind.SCALAR:
+            number = self.number(right)
+            return binary.with_number(op, frame, number, swapped=False, to_bool=to_bool)
+        frame, other = frame.compact(), self.vector(right).compact()
+        if op in SETS:
+            return binary.sets(op, frame, other, matching)
+        return binary.with_vector(op, frame, other, matching, to_bool=to_bool)
+
+    def _call(self, call: Call) -> Frame:
+        name, args = call.name, call.args
+        if name in OF_WINDOW:
+            windows = self.windows(args[0])
+            return self._judged(windows, OF_WINDOW[name](windows), named=name == "last_over_time")
+        if name in OF_VALUE:
+            frame = self.vector(args[0])
+            with np.errstate(all="ignore"):
+                return replace(frame, values=OF_VALUE[name](frame.values)).nameless()
+        if name in OF_TIME:
+            frame = self.vector_of(args[0] if args else Call("time", ()))
+            with np.errstate(all="ignore"):
+                return replace(frame, values=OF_TIME[name](frame.values)).nameless()
+        if name in OF_WINDOW_AND_NUMBER:
+            number, ranged = args if name == "quantile_over_time" else args[::-1]
+            windows = self.windows(ranged)
+            judged = OF_WINDOW_AND_NUMBER[name](windows, self.number(number))
+            return self._judged(windows, judged, named=False)
+        return self._special(name, args)
+
+    def _judged(self, windows: Windows, judged: Judged, *, named: bool) -> Frame:
+        frame = Frame(windows.labels, *judged).compact()
+        return frame if named else frame.nameless()
+
+    def _special(self, name: str, args: tuple[Expr, ...]) -> Frame:
+        match name, args:
+            case "absent", (inner,):
+                known = inner.matchers if isinstance(inner, Selector) else ()
+                present = self.vector(inner).present
+                return self._absent(present, labels_of_absent(known))
+            case "absent_over_time", (ranged,):
+                known = ranged.selector.matchers if isinstance(ranged, Window) else ()
+                present = self.windows(ranged).count > 0
+                return self._absent(present, labels_of_absent(known))
+            case "vector", (number,):
+                return self.vector_of(number)
+            case "timestamp", (inner,):
+                return self._timestamp(inner)
+            case "histogram_quantile", (wanted, buckets):
+                return histogram_quantile(self.number(wanted), self.vector(buckets))
+            case (("sort" | "sort_desc"), (inner,)):
+                frame = self.vector(inner).compact()
+                return aggregate.ordered(frame, descending=name == "sort_desc")
+            case "label_replace", (inner, *texts):
+                target, replacement, source, pattern = map(_text, texts)
+                return label_replace(self.vector(inner), target, replacement, source, pattern)
+            case "label_join", (inner, target, separator, *sources):
+                names = [_text(source) for source in sources]
+                return label_join(self.vector(inner), _text(target), _text(separator), names)
+        return self._bounded(name, args)
+
+    def _bounded(self, name: str, args: tuple[Expr, ...]) -> Frame:
+        """Evaluate the functions of a vector and numbers: clamp and round."""
+        frame, numbers = self.vector(args[0]), [self.number(arg) for arg in args[1:]]
+        values, present = frame.values, frame.present
+        with np.errstate(all="ignore"):
+            match name, numbers:
+                case "clamp", (low, high):
+                    values, present = clamped(values, low, high), present & can_clamp(low, high)
+                case "clamp_min", (low,):
+                    values = np.maximum(low, values)
+                case "clamp_max", (high,):
+                    values = np.minimum(high, values)
+                case "round", given:
+                    values = rounded(values, given[0] if given else np.ones(self.size))
+                case _:
+                    raise QueryError(f"{name}() is not supported")
+        return Frame(frame.labels, values, present).nameless()
+
+    def _timestamp(self, inner: Expr) -> Frame:
+        """Return when each value was sampled, or evaluated where it was computed."""
+        if isinstance(inner, Selector):
+            frame, times = self._newest(inner)
+        else:
+            frame = self.vector(inner)
+            times = np.broadcast_to(self.steps.times / 1000.0, frame.values.shape)
+        return replace(frame, values=times).nameless()
+
+    def _absent(self, present: Bools, labels: Labels) -> Frame:
+        somebody = np.logical_or.reduce(present, axis=0)[None, :]
+        return Frame((labels,), np.ones((1, self.size)), ~somebody)

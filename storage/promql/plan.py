@@ -1,0 +1,189 @@
+"""What must be loaded before a query can be evaluated, and what a query depends on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from storage.model.labels import Matcher
+from storage.model.sample import Ints
+from storage.promql.instant import OF_TIME, OF_VALUE
+from storage.promql.over_time import OF_WINDOW, OF_WINDOW_AND_NUMBER
+from storage.promql.tree import (
+    SETS,
+    Aggregation,
+    Binary,
+    Call,
+    Edge,
+    Expr,
+    Kind,
+    Negate,
+    Number,
+    Selector,
+    Subquery,
+    Window,
+    children,
+    kind,
+    walk,
+)
+
+LOOKBACK_MS = 300_000
+"""How old the newest sample may be and still count: (t - 5m, t]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The moments of evaluation: start, start + step, ... up to end; Unix seconds.
+
+    An instant query has start == end, and then the step does not matter.
+    """
+
+    start: float
+    end: float
+    step: float = 0.0
+
+    @classmethod
+    def instant(cls, at: float) -> "Grid":
+        """Return the grid of one moment."""
+        return cls(at, at)
+
+    @property
+    def is_instant(self) -> bool:
+        """Say whether there is but one moment."""
+        return self.start == self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Samples that are needed: the series of `matchers`, in (start, end], Unix seconds."""
+
+    matchers: tuple[Matcher, ...]
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """The moments of evaluation in whole milliseconds, and the edges that `@` refers to."""
+
+    times: Ints
+    start: int
+    end: int
+
+    @classmethod
+    def of(cls, grid: Grid) -> "Steps":
+        """Return the moments of a grid."""
+        start, end = round(grid.start * 1000), round(grid.end * 1000)
+        step = max(round(grid.step * 1000), 1)
+        return cls(np.arange(start, end + 1, step, dtype=np.int64), start, end)
+
+    def reached(self, part: Selector | Subquery) -> Ints:
+        """Return the moments a selector or subquery looks at, `offset` and `@` applied."""
+        match part.at:
+            case None:
+                return self.times - part.offset_ms
+            case Edge.START:
+                fixed = self.start
+            case Edge.END:
+                fixed = self.end
+            case moment:
+                fixed = int(moment)
+        return np.full(len(self.times), fixed - part.offset_ms, dtype=np.int64)
+
+    def within(self, part: Subquery) -> "Steps":
+        """Return the moments at which a subquery evaluates: multiples of its step."""
+        reached = self.reached(part)
+        if not len(reached):
+            return self
+        first = (int(reached.min()) - part.range_ms) // part.step_ms + 1
+        times = np.arange(first * part.step_ms, int(reached.max()) + 1, part.step_ms)
+        return replace(self, times=times.astype(np.int64))
+
+
+def load_of(selector: Selector, steps: Steps, range_ms: int = LOOKBACK_MS) -> Load:
+    """Return what `selector` needs: its window before each of `steps`."""
+    reached = steps.reached(selector)
+    first, last = int(reached.min()) - range_ms, int(reached.max())
+    return Load(selector.matchers, first / 1000.0, last / 1000.0)
+
+
+def plan(expr: Expr, grid: Grid) -> tuple[Load, ...]:
+    """Return all that evaluating `expr` over `grid` needs, each load once."""
+    return tuple(dict.fromkeys(_loads(expr, Steps.of(grid))))
+
+
+def _loads(expr: Expr, steps: Steps) -> Iterator[Load]:
+    if not len(steps.times):
+        return
+    match expr:
+        case Selector():
+            yield load_of(expr, steps)
+        case Window(selector, range_ms):
+            yield load_of(selector, steps, range_ms)
+        case Subquery(inner):
+            yield from _loads(inner, steps.within(expr))
+        case _:
+            for child in children(expr):
+                yield from _loads(child, steps)
+
+
+def selectors(expr: Expr) -> tuple[tuple[Matcher, ...], ...]:
+    """Return the matchers of every selector in `expr`, each once."""
+    found = [part.matchers for part in walk(expr) if isinstance(part, Selector)]
+    return tuple(dict.fromkeys(found))
+
+
+def longest_window(expr: Expr) -> float:
+    """Return how many seconds before the moment of evaluation `expr` looks, at most.
+
+    `@` is left out: what it names is a date, not an age.
+    """
+    return _reach(expr) / 1000.0
+
+
+def _reach(expr: Expr) -> int:
+    match expr:
+        case Selector(offset_ms=offset):
+            return LOOKBACK_MS + offset
+        case Window(selector, range_ms):
+            return range_ms + selector.offset_ms
+        case Subquery(inner, range_ms, _, offset):
+            return range_ms + offset + _reach(inner)
+    return max(map(_reach, children(expr)), default=0)
+
+
+_PER_SERIES = (
+    set(OF_VALUE)
+    | set(OF_TIME)
+    | set(OF_WINDOW)
+    | set(OF_WINDOW_AND_NUMBER)
+    | {"clamp", "clamp_max", "clamp_min", "round", "timestamp"}
+)
+
+
+def per_series(expr: Expr) -> bool:
+    """Say whether each series of the answer depends on one input series alone.
+
+    Such an expression may be judged for the series that just got a sample, without the
+    others. Not so for aggregations, matching of two vectors, sets, absent, scalar(), label
+    functions, histogram_quantile, sort and subqueries, nor for what needs no series at all.
+    """
+    return sum(isinstance(part, Selector) for part in walk(expr)) == 1 and _alone(expr)
+
+
+def _alone(expr: Expr) -> bool:
+    match expr:
+        case Selector() | Window() | Number():
+            return True
+        case Negate(inner):
+            return _alone(inner)
+        case Call(name, args):
+            if name in {"time", "pi"}:
+                return True
+            return name in _PER_SERIES and all(map(_alone, args))
+        case Binary(op, left, right):
+            joined = Kind.SCALAR in {kind(left), kind(right)} and op not in SETS
+            return joined and _alone(left) and _alone(right)
+        case Aggregation() | Subquery():
+            return False
+    return kind(expr) is Kind.TEXT

@@ -1,0 +1,186 @@
+"""Raw samples laid end to end, and the windows over them: one search for all series and steps."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import fsum
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.model.labels import Labels
+from storage.model.sample import Bools, Floats, Ints, Selection, is_stale
+from storage.promql.values import Frame
+
+Numeric = TypeVar("Numeric", np.float64, np.int64)
+
+CHUNK = 2_000_000
+"""Samples copied out at once where a function needs each window's samples side by side."""
+
+DOUBTFUL = 1e8
+"""A sum this much smaller than its parts lost half its digits and is added again exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """Samples of all series in one row: those of series r are at `starts[r]:starts[r + 1]`.
+
+    times: Unix milliseconds, strictly ascending within a series.
+    """
+
+    labels: tuple[Labels, ...]
+    times: Ints
+    values: Floats
+    starts: Ints
+
+    @classmethod
+    def of(cls, selection: Selection, *, stale: bool) -> "Flat":
+        """Unpack a selection; staleness markers are kept only where `stale` is True."""
+        columns = np.arange(selection.times.shape[1])
+        real = columns < selection.count[:, None]
+        if not stale:
+            real &= ~is_stale(np.ascontiguousarray(selection.values))
+        times = np.rint(selection.times[real] * 1000.0).astype(np.int64)
+        return cls(selection.labels, times, selection.values[real], _starts(real.sum(axis=1)))
+
+    @classmethod
+    def of_frame(cls, frame: Frame, times: Ints) -> "Flat":
+        """Lay out what a subquery gave at `times`."""
+        spread = np.broadcast_to(times, frame.values.shape)
+        present = frame.present
+        starts = _starts(present.sum(axis=1))
+        return cls(frame.labels, spread[present], frame.values[present], starts)
+
+    def before(self, moments: Ints) -> Ints:
+        """Return (series, moments): one past the index of the last sample at or before each."""
+        if not len(self.times):
+            return np.zeros((len(self.labels), len(moments)), dtype=np.int64)
+        base = int(self.times.min())
+        width = int(self.times.max()) - base + 2
+        rows = np.arange(len(self.labels), dtype=np.int64)
+        keys = np.repeat(rows, np.diff(self.starts)) * width + (self.times - base + 1)
+        asked = rows[:, None] * width + np.clip(moments - base + 1, 0, width - 1)
+        return np.searchsorted(keys, asked.ravel(), side="right").reshape(asked.shape)
+
+
+def _starts(counts: Ints) -> Ints:
+    return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """For each series and step the samples in (until - length, until].
+
+    first, end: (series, steps) the window is `flat.values[first:end]`.
+    until:      (steps,) Unix ms, where the windows end.
+    asked:      (steps,) Unix ms, the moments of evaluation; `offset` and `@` set them apart.
+    """
+
+    flat: Flat
+    first: Ints
+    end: Ints
+    until: Ints
+    asked: Ints
+    length_ms: int
+
+    @classmethod
+    def over(cls, flat: Flat, until: Ints, asked: Ints, length_ms: int) -> "Windows":
+        """Find the windows of every series that end at `until`."""
+        return cls(
+            flat, flat.before(until - length_ms), flat.before(until), until, asked, length_ms
+        )
+
+    @property
+    def labels(self) -> tuple[Labels, ...]:
+        """The labels of the series."""
+        return self.flat.labels
+
+    @property
+    def count(self) -> Ints:
+        """How many samples each window holds: (series, steps)."""
+        return self.end - self.first
+
+    def values_at(self, where: Ints) -> Floats:
+        """Return the value at an index for each window; rubbish where it points outside."""
+        values = np.append(self.flat.values, 0.0)
+        found: Floats = values[np.clip(where, 0, len(values) - 1)]
+        return found
+
+    def times_at(self, where: Ints) -> Ints:
+        """Return the time at an index for each window, Unix ms; rubbish where it points outside."""
+        times = np.append(self.flat.times, 0)
+        found: Ints = times[np.clip(where, 0, len(times) - 1)]
+        return found
+
+    def fold(self, operation: np.ufunc, what: Floats, skip: int = 0) -> Floats:
+        """Reduce `what[first + skip:end]` in each window; rubbish in windows too short for it."""
+        if not self.first.size:
+            return np.zeros(self.first.shape)
+        ends = np.maximum(self.end, self.first)
+        begins = np.minimum(self.first + skip, ends)
+        pairs = np.stack((begins, ends), axis=-1).ravel()
+        folded = operation.reduceat(np.append(what, what.dtype.type(0)), pairs)[::2]
+        return np.asarray(folded, dtype=np.float64).reshape(self.first.shape)
+
+    def total(self) -> Floats:
+        """Add up each window; 0 in an empty one. Exact where parts cancel each other out."""
+        values = self.flat.values
+        with np.errstate(invalid="ignore", over="ignore"):
+            sums = np.where(self.count > 0, self.fold(np.add, values), 0.0)
+            parts = np.where(self.count > 0, self.fold(np.add, np.abs(values)), 0.0)
+            doubtful = np.isfinite(parts) & (parts > DOUBTFUL * np.abs(sums))
+        for row, step in np.argwhere(doubtful).tolist():
+            sums[row, step] = fsum(values[self.first[row, step] : self.end[row, step]])
+        return sums
+
+    def each(self, least: int, judge: "Callable[[Chunk], Floats]") -> Floats:
+        """Apply `judge` to all windows of `least` samples or more; NaN for the others."""
+        found = np.full(self.first.size, np.nan)
+        for chunk in self._chunks(least):
+            with np.errstate(all="ignore"):
+                found[chunk.windows] = judge(chunk)
+        return found.reshape(self.first.shape)
+
+    def _chunks(self, least: int) -> "Iterator[Chunk]":
+        counts, firsts = self.count.ravel(), self.first.ravel()
+        chosen = np.flatnonzero(counts >= max(least, 1))
+        filled = np.cumsum(counts[chosen]) // CHUNK
+        for part in np.split(chosen, np.flatnonzero(np.diff(filled)) + 1):
+            if part.size:
+                count = counts[part]
+                starts = _starts(count)[:-1]
+                within = np.arange(count.sum()) - np.repeat(starts, count)
+                place = np.repeat(firsts[part], count) + within
+                yield Chunk(part, self.flat.times[place], self.flat.values[place], starts, count)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The samples of some windows, copied out one window after the other.
+
+    windows:       which windows these are, counted over (series, steps) row by row.
+    times, values: the samples; those of window i begin at `starts[i]` and are `count[i]`.
+    """
+
+    windows: Ints
+    times: Ints
+    values: Floats
+    starts: Ints
+    count: Ints
+
+    def spread(self, of_window: npt.NDArray[Numeric]) -> npt.NDArray[Numeric]:
+        """Repeat a value of each window for each of its samples."""
+        return np.repeat(of_window, self.count)
+
+    def add(self, what: Floats) -> Floats:
+        """Add `what` up within each window."""
+        added: Floats = np.add.reduceat(what, self.starts)
+        return added
+
+    def of_step(self, values: npt.NDArray[Numeric]) -> npt.NDArray[Numeric]:
+        """Choose, for each window, the entry of its step from (steps,) values."""
+        return values[self.windows % len(values)]
+
+
+Judged = tuple[Floats, Bools]
+"""Values and presence, both (series, steps)."""
