@@ -1,0 +1,217 @@
+"""Which samples of some batches may enter, and why the others may not.
+
+All batches of one group commit are looked at together, as if their samples came one after the
+other: first the clock (`too_old`, `too_far_in_future`), then the series (`limit`), then what the
+series already has (`duplicate`, and only then `out_of_order`, so that sending again what was
+stored never looks like a fault).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+
+import numpy as np
+
+from storage.model.labels import Labels
+from storage.model.sample import Appended, Batch, Bools, Floats, Ints, Sample
+from storage.series.head import Head
+from storage.series.index import Index
+from storage.series.options import SeriesOptions, milliseconds
+from storage.series.readings import FIRST_MS
+
+
+class Verdict(IntEnum):
+    """What became of one sample."""
+
+    STORED = 0
+    TOO_OLD = 1
+    TOO_FAR_IN_FUTURE = 2
+    LIMIT = 3
+    DUPLICATE = 4
+    OUT_OF_ORDER = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What enters of some batches. The three arrays hold the stored samples only.
+
+    verdicts: one a sample, over all batches.  series: those that become known, ascending.
+    """
+
+    batches: Sequence[Batch]
+    verdicts: Ints
+    numbers: Ints
+    times: Ints
+    values: Floats
+    series: tuple[tuple[int, Labels], ...]
+
+    def answers(self, now: datetime, stored_at: datetime, options: SeriesOptions) -> list[Appended]:
+        """Return what to tell the sender of each batch. now: what the times were compared with."""
+        answers, start = [], 0
+        for batch in self.batches:
+            verdicts = self.verdicts[start : start + len(batch.samples)].tolist()
+            start += len(batch.samples)
+            answers.append(_answer(batch, verdicts, now, stored_at, options))
+        return answers
+
+
+def admit(
+    batches: Sequence[Batch], index: Index, head: Head, now: datetime, options: SeriesOptions
+) -> Admission:
+    """Judge every sample of `batches`; nothing is changed."""
+    samples = [sample for batch in batches for sample in batch.samples]
+    seconds = np.array([sample.time for sample in samples], dtype=np.float64)
+    values = np.array([sample.value for sample in samples], dtype=np.float64)
+    verdicts, times = _by_clock(seconds, now, options)
+    numbers, series = _numbers(samples, verdicts, index, options)
+    some = np.flatnonzero(verdicts == Verdict.STORED)
+    verdicts[some] = _by_history(
+        numbers[some], times[some], head, milliseconds(options.out_of_order)
+    )
+    stored = verdicts == Verdict.STORED
+    return Admission(
+        batches=batches,
+        verdicts=verdicts,
+        numbers=numbers[stored],
+        times=times[stored],
+        values=values[stored],
+        series=series,
+    )
+
+
+def _by_clock(seconds: Floats, now: datetime, options: SeriesOptions) -> tuple[Ints, Ints]:
+    """Compare with the clock; return verdicts, and times in Unix ms (0 where refused)."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        stamps = np.rint(seconds * 1000)
+    late = stamps > round((now + options.future).timestamp() * 1000)
+    early = ~(stamps >= round((now - options.too_old).timestamp() * 1000))  # NaN is no time at all
+    verdicts = np.where(late, Verdict.TOO_FAR_IN_FUTURE, np.where(early, Verdict.TOO_OLD, 0))
+    return verdicts.astype(np.int64), np.where(verdicts, 0, stamps).astype(np.int64)
+
+
+def _numbers(
+    samples: Sequence[Sample], verdicts: Ints, index: Index, options: SeriesOptions
+) -> tuple[Ints, tuple[tuple[int, Labels], ...]]:
+    """Find each sample's series, making up numbers for new ones; those over a limit are judged."""
+    new: dict[Labels, int] = {}
+    numbers = []
+    for position, sample in enumerate(samples):
+        number = index.get(sample.labels)
+        if number is None and verdicts[position] == Verdict.STORED:
+            number = new.get(sample.labels)
+            if number is None and _fits(sample.labels, len(index) + len(new), options):
+                number = new[sample.labels] = index.next_number + len(new)
+            if number is None:
+                verdicts[position] = Verdict.LIMIT
+        numbers.append(-1 if number is None else number)
+    series = tuple((number, labels) for labels, number in new.items())
+    return np.array(numbers, dtype=np.int64), series
+
+
+def _fits(labels: Labels, series: int, options: SeriesOptions) -> bool:
+    return (
+        series < options.max_series
+        and len(labels) <= options.max_labels
+        and _bytes(labels) <= options.max_label_bytes
+    )
+
+
+def _bytes(labels: Labels) -> int:
+    return sum(len(text.encode("utf-8", "surrogatepass")) for pair in labels for text in pair)
+
+
+def _by_history(numbers: Ints, times: Ints, head: Head, out_of_order: int) -> Ints:
+    """Compare with what the series has, and with what came before in the same group."""
+    order = np.argsort(numbers, kind="stable")
+    number, time = numbers[order], times[order]
+    newest = np.maximum(head.newest(number), _newest_before(number, time))
+    verdict = np.where(time < newest - out_of_order, Verdict.OUT_OF_ORDER, Verdict.STORED)
+    seen = np.flatnonzero(time <= newest)
+    verdict[seen[head.holds(number[seen], time[seen])]] = Verdict.DUPLICATE
+    by_time = np.lexsort((time, number))  # stable: of equals the first to come stays first
+    again = (np.diff(number[by_time]) == 0) & (np.diff(time[by_time]) == 0)
+    first = np.maximum.accumulate(np.where(np.append(True, ~again), np.arange(len(time)), 0)
+                                  if len(time) else np.empty(0, np.int64))  # fmt: skip
+    told = verdict[by_time]
+    repeated = np.append(False, again)[: len(time)]
+    kept = told[first] != Verdict.OUT_OF_ORDER
+    told[repeated & kept] = Verdict.DUPLICATE
+    verdict[by_time] = told
+    result = np.empty_like(verdict)
+    result[order] = verdict
+    return result.astype(np.int64)
+
+
+def _newest_before(number: Ints, time: Ints) -> Bools | Ints:
+    """Return for each sample the newest time before it of its series; FIRST_MS for the first.
+
+    number: ascending. The running maximum restarts at each series because every series gets a
+    range of its own: its position times the count of moments, plus the rank of the time.
+    """
+    if not len(number):
+        return np.empty(0, dtype=np.int64)
+    lead = np.append(True, number[1:] != number[:-1])
+    moments, rank = np.unique(time, return_inverse=True)
+    running = np.maximum.accumulate((np.cumsum(lead) - 1) * len(moments) + rank)
+    before = np.full(len(time), FIRST_MS)
+    before[1:] = moments[running[:-1] % len(moments)]
+    before[lead] = FIRST_MS
+    return before
+
+
+def _answer(
+    batch: Batch, verdicts: list[int], now: datetime, stored_at: datetime, options: SeriesOptions
+) -> Appended:
+    fresh, refused, examples = [], dict[str, int](), dict[str, str]()
+    for sample, verdict in zip(batch.samples, verdicts, strict=True):
+        if verdict == Verdict.STORED:
+            fresh.append(sample)
+            continue
+        reason = Verdict(verdict).name.lower()
+        refused[reason] = refused.get(reason, 0) + 1
+        if reason not in examples:
+            examples[reason] = _example(sample, Verdict(verdict), now, options)
+    return Appended(
+        stored=len(fresh),
+        stored_at=stored_at.timestamp(),
+        refused=refused,
+        examples=examples,
+        fresh=fresh,
+    )
+
+
+def _example(sample: Sample, verdict: Verdict, now: datetime, options: SeriesOptions) -> str:
+    name = str(sample.labels)
+    where = f"{name if len(name) <= 200 else name[:200] + '…'} at {_written(sample.time)}"
+    match verdict:
+        case Verdict.TOO_OLD:
+            return f"{where} is more than {options.too_old} before now ({_clock(now)})"
+        case Verdict.TOO_FAR_IN_FUTURE:
+            return f"{where} is more than {options.future} after now ({_clock(now)})"
+        case Verdict.LIMIT:
+            return f"{where}: {_limit(sample.labels, options)}"
+        case Verdict.DUPLICATE:
+            return f"{where} is stored already; the first value stays"
+        case _:
+            return f"{where} is more than {options.out_of_order} before the series' newest sample"
+
+
+def _limit(labels: Labels, options: SeriesOptions) -> str:
+    if len(labels) > options.max_labels:
+        return f"a new series of {len(labels)} labels; at most {options.max_labels} are allowed"
+    if _bytes(labels) > options.max_label_bytes:
+        most = options.max_label_bytes
+        return f"a new series with {_bytes(labels)} bytes of labels; at most {most} are allowed"
+    return f"a new series, and there are {options.max_series} already; known series go on"
+
+
+def _written(seconds: float) -> str:
+    try:
+        return _clock(datetime.fromtimestamp(0, UTC) + timedelta(seconds=seconds))
+    except (ValueError, OverflowError):
+        return f"time {seconds}"
+
+
+def _clock(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,196 @@
+"""All sealed segments: writing, reading, quarantine and expiry.
+
+Segments are named by window and journal position, listed by the catalogue, and may overlap in
+time (after the clock was set back a window can be sealed twice). A segment that is not what was
+written is set aside in `quarantine/`, told, and no longer answered from.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+import structlog
+
+from storage.errors import MetricsUnavailable, StorageUnavailable
+from storage.model.sample import Ints
+from storage.series import segment as segment_file
+from storage.series.catalogue import Catalogue, Segment
+from storage.series.frames import Damaged
+from storage.series.head import Window
+from storage.series.index import Index
+from storage.series.journal import sync_directory
+from storage.series.readings import FIRST_MS, LAST_MS, Readings
+from storage.series.retention import expired
+from storage.series.segment import Directory
+
+log = structlog.get_logger(__name__)
+
+DIRECTORIES = 24  # how many directories of segments are kept in memory: two days
+
+
+class Blocks:
+    """The segments under one directory."""
+
+    def __init__(self, directory: Path, catalogue: Catalogue) -> None:
+        self._directory, self._quarantine = directory, directory / "quarantine"
+        directory.mkdir(exist_ok=True)
+        self._catalogue = catalogue
+        self._lock = Lock()
+        self._directories: OrderedDict[str, Directory] = OrderedDict()
+        self._segments = catalogue.segments()
+        self._drop_strangers()
+        for segment in self.good:
+            path = self._path(segment)
+            size = path.stat().st_size if path.exists() else None
+            if size != segment.bytes:
+                found = "the file is missing" if size is None else f"{size} bytes long"
+                self._set_aside(segment, f"{found}, {segment.bytes} bytes were written")
+
+    @property
+    def all(self) -> Sequence[Segment]:
+        """Every segment, quarantined ones included, in the order their samples came."""
+        return tuple(self._segments)
+
+    @property
+    def good(self) -> Sequence[Segment]:
+        """The segments that can be answered from."""
+        return tuple(segment for segment in self._segments if not segment.damage)
+
+    def overlapping(self, after: int, until: int) -> list[Segment]:
+        """Return the good segments with samples in (after, until] milliseconds."""
+        return [one for one in self.good if one.last > after and one.first <= until]
+
+    def write(self, window: Window, index: Index, newest: Callable[[Ints], Ints]) -> Segment:
+        """Seal a closed window: file first, then its row, both durable. Readers see it later.
+
+        Raises StorageUnavailable where the disk refuses; then nothing has changed.
+        """
+        numbers = window.held()
+        readings = window.mark(numbers).read(FIRST_MS, LAST_MS)
+        order = np.lexsort((readings.times, readings.rows))
+        readings = Readings(readings.rows[order], readings.times[order], readings.values[order])
+        upto = window.closed_at or 0
+        path = self._directory / f"{window.start}-{upto:x}.seg"
+        partial = path.with_suffix(".partial")
+        try:
+            size = segment_file.write(partial, readings, numbers)
+            partial.replace(path)
+            sync_directory(self._directory)
+        except OSError as error:
+            raise StorageUnavailable(
+                f"{path}: the disk refuses to take a segment: {error.strerror or error}; "
+                "its samples stay in memory and in the journal, it is tried again"
+            ) from error
+        segment = Segment(
+            name=path.name, window=window.start, upto=upto, bytes=size, samples=window.samples,
+            first=int(readings.times.min()), last=int(readings.times.max()),
+        )  # fmt: skip
+        known = zip(
+            numbers.tolist(), index.labels_of(numbers), newest(numbers).tolist(), strict=True
+        )
+        self._catalogue.add(segment, known)
+        return segment
+
+    def publish(self, segment: Segment) -> None:
+        """Let readers see a segment; under the head's lock, together with dropping its window."""
+        self._segments = [*self._segments, segment]
+
+    def read(self, segment: Segment, wanted: Ints, after: int, until: int) -> Readings:
+        """Return the samples of the series `wanted` (ascending) in (after, until] milliseconds.
+
+        A damaged segment is quarantined and has no samples. Raises MetricsUnavailable where the
+        disk cannot be read now.
+        """
+        path = self._path(segment)
+        try:
+            return segment_file.read(path, self._directory_of(segment), wanted, after, until)
+        except Damaged as damage:
+            self._set_aside(segment, str(damage))
+        except FileNotFoundError:
+            self._set_aside(segment, "the file is missing")
+        except OSError as error:
+            raise MetricsUnavailable(f"{path}: cannot be read: {error.strerror}") from error
+        return Readings.none()
+
+    def with_samples(self, segment: Segment, wanted: Ints, after: int, until: int) -> Ints:
+        """Return which rows of `wanted` (ascending) have a sample in (after, until].
+
+        Only series of which the directory cannot tell are read.
+        """
+        try:
+            known = self._directory_of(segment)
+        except (Damaged, OSError):
+            return np.unique(self.read(segment, wanted, after, until).rows)  # tells what is wrong
+        surely = ((known.first > after) & (known.first <= until)) | (
+            (known.last > after) & (known.last <= until)
+        )
+        perhaps = (known.first <= after) & (known.last > until)
+        sure = np.flatnonzero(np.isin(wanted, known.numbers[surely]))
+        unsure = np.flatnonzero(np.isin(wanted, known.numbers[perhaps]))
+        if not len(unsure):
+            return sure
+        rows = unsure[np.unique(self.read(segment, wanted[unsure], after, until).rows)]
+        return np.union1d(sure, rows)
+
+    def delete(self, segments: Sequence[Segment]) -> None:
+        """Delete segments, row first, so that a crash between leaves a file and no hole."""
+        names = {segment.name for segment in segments}
+        self._catalogue.remove(names)
+        with self._lock:
+            self._segments = [one for one in self._segments if one.name not in names]
+            for name in names:
+                self._directories.pop(name, None)
+        for segment in segments:
+            self._path(segment).unlink(missing_ok=True)
+            (self._quarantine / segment.name).unlink(missing_ok=True)
+
+    def expire(self, oldest: int, most_bytes: int | None) -> None:
+        """Delete what retention no longer covers: all before `oldest` (Unix ms), or too much."""
+        if gone := expired(self._segments, oldest, most_bytes):
+            self.delete(gone)
+            log.info("segments_expired", names=[segment.name for segment in gone])
+
+    def _directory_of(self, segment: Segment) -> Directory:
+        with self._lock:
+            if found := self._directories.get(segment.name):
+                self._directories.move_to_end(segment.name)
+                return found
+        found = segment_file.read_directory(self._path(segment))
+        with self._lock:
+            self._directories[segment.name] = found
+            while len(self._directories) > DIRECTORIES:
+                self._directories.popitem(last=False)
+        return found
+
+    def _set_aside(self, segment: Segment, why: str) -> None:
+        """Quarantine a segment, unless another reader has, or it has just expired."""
+        with self._lock:
+            if segment not in self._segments:
+                return
+            damaged = replace(segment, damage=why)
+            self._segments = [damaged if one == segment else one for one in self._segments]
+            self._directories.pop(segment.name, None)
+        path, aside = self._path(segment), self._quarantine / segment.name
+        log.error("segment_quarantined", file=str(path), why=why, samples=segment.samples,
+                  aside=str(aside))  # fmt: skip
+        try:
+            self._catalogue.mark_damaged(segment.name, why)
+            self._quarantine.mkdir(exist_ok=True)
+            path.replace(aside)
+        except FileNotFoundError:
+            return
+        except (OSError, StorageUnavailable) as error:
+            log.warning("segment_not_moved", file=str(path), why=str(error))
+
+    def _drop_strangers(self) -> None:
+        """Delete files that no row names: a crash fell between the two, the journal has it all."""
+        names = {segment.name for segment in self._segments}
+        for path in self._directory.iterdir():
+            if path.suffix == ".partial" or (path.suffix == ".seg" and path.name not in names):
+                path.unlink(missing_ok=True)
+
+    def _path(self, segment: Segment) -> Path:
+        return self._directory / segment.name

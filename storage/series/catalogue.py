@@ -1,0 +1,162 @@
+"""The catalogue of what is sealed: a small SQLite file beside the segments.
+
+It knows every series, every segment and the metadata; a segment exists once its row is committed,
+and the journal is cut only after that. `upto` is the journal position up to which a segment
+holds its window, so a crash between the two stores nothing twice.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from json import loads
+from pathlib import Path
+from threading import Lock
+
+from storage.errors import ConfigError, StorageUnavailable
+from storage.model.labels import Labels
+from storage.series.journal import dump, load_labels
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE series (number INTEGER PRIMARY KEY, labels BLOB NOT NULL, newest INTEGER NOT NULL);
+CREATE TABLE segments (
+    name TEXT PRIMARY KEY, window INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    samples INTEGER NOT NULL, bytes INTEGER NOT NULL, upto INTEGER NOT NULL, damage TEXT NOT NULL);
+CREATE TABLE metadata (name BLOB PRIMARY KEY, described BLOB NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One segment's row. window, first, last: Unix milliseconds (start; first and last sample).
+
+    upto:   journal position; what the journal holds of this window before it is in here.
+    damage: why it is quarantined; empty while it is good.
+    """
+
+    name: str
+    window: int
+    first: int
+    last: int
+    samples: int
+    bytes: int
+    upto: int
+    damage: str = ""
+
+
+class Catalogue:
+    """The SQLite file. Any thread; one at a time. Raises StorageUnavailable."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock = path, Lock()
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        try:
+            with self._told():
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = FULL")
+                self._prepare()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def segments(self) -> list[Segment]:
+        """Return all segments, in the order in which their samples came."""
+        with self._told():
+            rows = self._connection.execute(
+                "SELECT name, window, first, last, samples, bytes, upto, damage"
+                " FROM segments ORDER BY upto, window"
+            ).fetchall()
+        names = ("name", "window", "first", "last", "samples", "bytes", "upto", "damage")
+        return [Segment(**dict(zip(names, row, strict=True))) for row in rows]
+
+    def series(self) -> Iterator[tuple[int, Labels, int]]:
+        """Iterate over number, labels and newest sample time (Unix ms) of all series."""
+        with self._told():
+            rows = self._connection.execute("SELECT * FROM series ORDER BY number").fetchall()
+        for number, labels, newest in rows:
+            yield number, load_labels(labels), newest
+
+    def metadata(self) -> dict[str, dict[str, str]]:
+        """Return what senders told about metrics."""
+        with self._told():
+            rows = self._connection.execute("SELECT name, described FROM metadata").fetchall()
+        return {
+            name.decode("utf-8", "surrogatepass"): loads(described.decode("utf-8", "surrogatepass"))
+            for name, described in rows
+        }
+
+    def add(self, segment: Segment, series: Iterable[tuple[int, Labels, int]]) -> None:
+        """Make a segment exist, and the series it holds (number, labels, newest ms) known."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT INTO series VALUES (?, ?, ?) ON CONFLICT (number)"
+                " DO UPDATE SET newest = max(newest, excluded.newest)",
+                ((number, dump(list(labels)), newest) for number, labels, newest in series),
+            )
+            db.execute(
+                "INSERT OR REPLACE INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (segment.name, segment.window, segment.first, segment.last, segment.samples,
+                 segment.bytes, segment.upto, segment.damage),
+            )  # fmt: skip
+
+    def describe(self, metadata: Mapping[str, Mapping[str, str]]) -> None:
+        """Keep what senders told about metrics."""
+        with self._transaction() as db:
+            db.executemany(
+                "INSERT OR REPLACE INTO metadata VALUES (?, ?)",
+                ((name.encode("utf-8", "surrogatepass"), dump(dict(described)))
+                 for name, described in metadata.items()),
+            )  # fmt: skip
+
+    def mark_damaged(self, name: str, damage: str) -> None:
+        """Note that a segment is quarantined, and why."""
+        with self._transaction() as db:
+            db.execute("UPDATE segments SET damage = ? WHERE name = ?", (damage, name))
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Let segments no longer exist."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM segments WHERE name = ?", ((name,) for name in names))
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Drop series of which no sample is left."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM series WHERE number = ?", ((one,) for one in numbers))
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    def _prepare(self) -> None:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        if version not in (0, VERSION):
+            raise ConfigError(
+                f"{self._path}: written by a newer Tocsin (layout {version}, this one knows "
+                f"{VERSION}); start the newer one, or choose another directory for samples"
+            )
+        if version == 0:
+            script = f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"
+            self._connection.executescript(script)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._told():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Hold the lock, and let SQLite's errors speak for the store."""
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise StorageUnavailable(f"{self._path}: {error}") from error

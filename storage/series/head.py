@@ -1,0 +1,230 @@
+"""The hot head: samples that are not sealed yet, in numpy.
+
+Each window of time (as long as one segment) has its own `Window`, which only ever grows and is
+dropped whole when its segment stands on disk. Inside, samples lie in the order of their arrival
+in chunks of 32; each series knows its last chunk, each chunk the one before. So a batch of many
+series goes in by a few array operations, and a reader needs the lock only to note how much of
+each series there is: what lies below that mark never changes or moves, even when the window is
+dropped meanwhile. Late samples are simply further back in arrival; readers sort.
+"""
+
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from storage.model.sample import Bools, Floats, Ints
+from storage.series.readings import FIRST_MS, Readings
+
+CHUNK = 32  # samples
+SLAB = 4096  # chunks: 1 MiB of times and as much of values, touched only as it fills
+
+
+def grown(column: npt.NDArray[Any], length: int, fill: int) -> npt.NDArray[Any]:
+    """Return `column`, or a longer copy of it where it is shorter than `length`."""
+    if len(column) >= length:
+        return column
+    longer = np.full(max(length, 2 * len(column), 64), fill, dtype=column.dtype)
+    longer[: len(column)] = column
+    return longer
+
+
+class Window:
+    """The samples of one window of time, by series number.
+
+    start:     Unix milliseconds; it holds times from `start` until the window's end.
+    closed_at: the journal position up to which the window is complete; None while it is open.
+    """
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.closed_at: int | None = None
+        self.samples = 0
+        self._chunks = 0
+        self._last = np.empty(0, dtype=np.int32)  # by series: its last chunk
+        self._count = np.empty(0, dtype=np.int32)  # by series: its samples
+        self._before = np.empty(0, dtype=np.int32)  # by chunk: the series' chunk before it
+        self._times: list[Ints] = []  # slabs of (SLAB, CHUNK)
+        self._values: list[Floats] = []
+
+    def put(self, numbers: Ints, times: Ints, values: Floats) -> None:
+        """Append samples; `numbers` ascend, those of one series in the order they came."""
+        if not len(numbers):
+            return
+        self._last = grown(self._last, int(numbers[-1]) + 1, -1)
+        self._count = grown(self._count, int(numbers[-1]) + 1, 0)
+        lead = np.ones(len(numbers), dtype=np.bool_)
+        lead[1:] = numbers[1:] != numbers[:-1]
+        first = np.flatnonzero(lead)
+        size = np.diff(np.append(first, len(numbers)))
+        place = np.arange(len(numbers)) - np.repeat(first, size) + self._count[numbers]
+        fresh = place % CHUNK == 0
+        chunk = self._chunk_of(numbers, lead, fresh)
+        slab, cell = chunk // SLAB, chunk % SLAB
+        for number in np.unique(slab).tolist():
+            here = slab == number
+            self._times[number][cell[here], place[here] % CHUNK] = times[here]
+            self._values[number][cell[here], place[here] % CHUNK] = values[here]
+        self._last[numbers[np.append(first[1:], len(numbers)) - 1]] = chunk[
+            np.append(first[1:], len(numbers)) - 1
+        ]
+        self._count[numbers[first]] += size.astype(np.int32)
+        self.samples += len(numbers)
+
+    def _chunk_of(self, numbers: Ints, lead: Bools, fresh: Bools) -> Ints:
+        """Say for each sample in which chunk it goes; `fresh` ones start a new chunk."""
+        known = np.where(lead, self._last[numbers], -1).astype(np.int64)
+        chunk = np.where(fresh, self._chunks + np.cumsum(fresh) - 1, known)
+        says = np.where(fresh | lead, np.arange(len(numbers)), 0)
+        filled = chunk[np.maximum.accumulate(says)]
+        previous = np.where(lead, known, np.concatenate(([-1], filled[:-1])))[fresh]
+        before = grown(self._before, self._chunks + len(previous), -1)
+        before[self._chunks : self._chunks + len(previous)] = previous
+        self._before = before
+        self._chunks += len(previous)
+        while len(self._times) * SLAB < self._chunks:
+            self._times.append(np.empty((SLAB, CHUNK), dtype=np.int64))
+            self._values.append(np.empty((SLAB, CHUNK)))
+        return filled
+
+    def held(self) -> Ints:
+        """Return the numbers of the series that have samples here, ascending."""
+        return np.flatnonzero(self._count)
+
+    def mark(self, numbers: Ints) -> "Mark":
+        """Note how much of each series there is now; to be called under the head's lock."""
+        rows = np.flatnonzero(numbers < len(self._count))
+        count = self._count[numbers[rows]]
+        rows, count = rows[count > 0], count[count > 0]
+        last = self._last[numbers[rows]]
+        return Mark(rows, last, count, self._before, self._times, self._values)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a window held of some series at one moment; may be read without any lock."""
+
+    rows: Ints
+    last: npt.NDArray[np.int32]
+    count: npt.NDArray[np.int32]
+    before: npt.NDArray[np.int32]
+    times: list[Ints]
+    values: list[Floats]
+
+    def read(self, after: int, until: int) -> Readings:
+        """Return the samples with times in (after, until] milliseconds."""
+        rows, chunk = self.rows, self.last
+        fill = (self.count - 1) % CHUNK + 1
+        parts: list[Readings] = []
+        while len(rows):
+            times, values = _cells(self.times, chunk), _cells(self.values, chunk)
+            real = np.arange(CHUNK) < fill[:, None]
+            real &= (times > after) & (times <= until)
+            parts.append(Readings(np.repeat(rows, real.sum(axis=1)), times[real], values[real]))
+            chunk = self.before[chunk]
+            rows, chunk = rows[chunk >= 0], chunk[chunk >= 0]
+            fill = np.full(len(rows), CHUNK)
+        return Readings.together(parts)
+
+
+def _cells(slabs: list[npt.NDArray[Any]], chunk: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the chunks with these numbers, one a row."""
+    slab, cell = chunk // SLAB, chunk % SLAB
+    cells = np.empty((len(chunk), CHUNK), dtype=slabs[0].dtype)
+    for number in np.unique(slab).tolist():
+        here = slab == number
+        cells[here] = slabs[number][cell[here]]
+    return cells
+
+
+class Head:
+    """All windows that are not sealed yet, and the newest time of every series.
+
+    One thread writes; any thread may read. `lock` also guards the step from head to segment.
+    """
+
+    def __init__(self, window_ms: int) -> None:
+        self.lock = Lock()
+        self._window_ms = window_ms
+        self._open: dict[int, Window] = {}
+        self._closed: list[Window] = []
+        self._newest = np.empty(0, dtype=np.int64)
+
+    @property
+    def samples(self) -> int:
+        """How many samples wait to be sealed."""
+        return sum(window.samples for window in self._windows())
+
+    @property
+    def oldest(self) -> int | None:
+        """The start of the oldest window that is not sealed, Unix milliseconds."""
+        return min((window.start for window in self._windows()), default=None)
+
+    def newest(self, numbers: Ints) -> Ints:
+        """Return the newest time of each series, sealed ones included; FIRST_MS: none yet."""
+        times = np.full(len(numbers), FIRST_MS)
+        known = numbers < len(self._newest)
+        times[known] = self._newest[numbers[known]]
+        return times
+
+    def note_newest(self, numbers: Ints, times: Ints) -> None:
+        """Remember that these series have samples as new as these times."""
+        if len(numbers):
+            self._newest = grown(self._newest, int(numbers.max()) + 1, FIRST_MS)
+            np.maximum.at(self._newest, numbers, times)
+
+    def put(self, numbers: Ints, times: Ints, values: Floats) -> None:
+        """Take in samples that are on disk; they have been checked, no (series, time) is twice."""
+        order = np.argsort(numbers, kind="stable")
+        numbers, times, values = numbers[order], times[order], values[order]
+        starts = times - times % self._window_ms
+        with self.lock:
+            for start in np.unique(starts).tolist():
+                here = starts == start
+                window = self._open.setdefault(start, Window(start))
+                window.put(numbers[here], times[here], values[here])
+            self.note_newest(numbers, times)
+
+    def marks(self, numbers: Ints, after: int, until: int) -> list[Mark]:
+        """Note what there is of these series in (after, until]; call it holding `lock`."""
+        return [
+            window.mark(numbers)
+            for window in self._windows()
+            if window.start <= until and window.start + self._window_ms > after
+        ]
+
+    def holds(self, numbers: Ints, times: Ints) -> Bools:
+        """Say for each (series, time) whether the head has a sample of it."""
+        if not len(numbers):
+            return np.empty(0, dtype=np.bool_)
+        asked, row = np.unique(numbers, return_inverse=True)
+        with self.lock:
+            marks = self.marks(asked, int(times.min()) - 1, int(times.max()))
+        found = Readings.together(
+            [mark.read(int(times.min()) - 1, int(times.max())) for mark in marks]
+        )
+        moments, rank = np.unique(np.concatenate((times, found.times)), return_inverse=True)
+        key = np.concatenate((row, found.rows)) * len(moments) + rank
+        return np.isin(key[: len(times)], key[len(times) :])
+
+    def close_windows(self, before: int, position: int) -> list[Window]:
+        """Close windows that end at or before `before`; return all closed ones, oldest first.
+
+        A window closed earlier that could not be written then is returned again.
+        """
+        with self.lock:
+            for start in sorted(self._open):
+                if start + self._window_ms <= before:
+                    window = self._open.pop(start)
+                    window.closed_at = position
+                    self._closed.append(window)
+            return list(self._closed)
+
+    def drop(self, window: Window) -> None:
+        """Forget a window whose segment stands on disk; call it holding `lock`."""
+        self._closed.remove(window)
+
+    def _windows(self) -> list[Window]:
+        return [*self._closed, *self._open.values()]

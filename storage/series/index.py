@@ -1,0 +1,162 @@
+"""Which series there are: labels -> series number, and the selection by matchers.
+
+For every (label name, value) the index keeps the ascending numbers of the series that carry it.
+An equality reads one such list; a regular expression tries the values of one label name, not the
+series. A matcher that accepts the empty value also accepts series without the label, so it is
+answered the other way round: all series less those whose value it refuses.
+
+Numbers are never used twice. Threads may select while another one adds.
+"""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from threading import Lock
+
+import numpy as np
+
+from storage.model.labels import Labels, Matcher, MatchOp
+from storage.model.sample import Bools, Ints
+
+FEW = 256  # so few candidates are cheaper to look at one by one than to intersect
+
+
+class Index:
+    """The labels of all known series."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._numbers: dict[Labels, int] = {}
+        self._labels: dict[int, Labels] = {}
+        self._holders: dict[str, dict[str, array[int]]] = {}
+        self._all: array[int] = array("q")
+        self.next_number = 0
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def get(self, labels: Labels) -> int | None:
+        """Return the number of the series with exactly these labels, if it is known."""
+        return self._numbers.get(labels)
+
+    def labels_of(self, numbers: Iterable[int]) -> tuple[Labels, ...]:
+        """Return the labels of known series; one forgotten a moment ago has none."""
+        nothing = Labels()
+        return tuple(self._labels.get(int(number), nothing) for number in numbers)
+
+    def knows(self, numbers: Ints) -> Bools:
+        """Say for each number whether it is a known series."""
+        unique, place = np.unique(numbers, return_inverse=True)
+        known = np.array([number in self._labels for number in unique.tolist()], dtype=np.bool_)
+        return known[place]
+
+    def add(self, number: int, labels: Labels) -> None:
+        """Make a series known; numbers come in ascending order."""
+        with self._lock:
+            if number in self._labels:
+                return
+            self._numbers[labels] = number
+            self._labels[number] = labels
+            self._all.append(number)
+            for name, value in labels:
+                holders = self._holders.setdefault(name, {})
+                holders.setdefault(value, array("q")).append(number)
+            self.next_number = max(self.next_number, number + 1)
+
+    def reserve(self, number: int) -> None:
+        """Never give `number` to a new series: samples of it exist whose labels are lost."""
+        self.next_number = max(self.next_number, number + 1)
+
+    def all(self) -> Ints:
+        """Return the numbers of all series, ascending."""
+        with self._lock:
+            return np.array(self._all, dtype=np.int64)
+
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Drop series of which no sample is left."""
+        gone: set[int] = set()
+        touched: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+        with self._lock:
+            for number in numbers:
+                labels = self._labels.pop(number, None)
+                if labels is None:
+                    continue
+                gone.add(number)
+                if self._numbers.get(labels) == number:
+                    del self._numbers[labels]
+                for pair in labels:
+                    touched[pair].add(number)
+            self._all = _less(self._all, gone)
+            for (name, value), drop in touched.items():
+                left = _less(self._holders[name][value], drop)
+                if left:
+                    self._holders[name][value] = left
+                    continue
+                del self._holders[name][value]
+                if not self._holders[name]:
+                    del self._holders[name]
+
+    def select(self, matchers: Sequence[Matcher]) -> Ints:
+        """Return the numbers, ascending, of the series that satisfy all matchers."""
+        positive = [matcher for matcher in matchers if not matcher.matches_value("")]
+        negative = [matcher for matcher in matchers if matcher.matches_value("")]
+        found: Ints | None = None
+        for matcher in sorted(positive, key=self._cost):
+            if found is None:
+                found = self._holding(matcher, matcher.matches_value)
+            else:
+                found = self._narrow(found, matcher, wanted=True)
+        if found is None:
+            found = self.all()
+        for matcher in negative:
+            found = self._narrow(found, matcher, wanted=False)
+        return found
+
+    def names(self, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
+        """Return the label names in use, sorted; with matchers, those of the series they select."""
+        if not matchers:
+            with self._lock:
+                return tuple(sorted(self._holders))
+        chosen = self.labels_of(self.select(matchers).tolist())
+        return tuple(sorted({name for labels in chosen for name, _ in labels}))
+
+    def values(self, name: str, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
+        """Return the values of one label name, sorted; with matchers, of what they select."""
+        if not matchers:
+            with self._lock:
+                return tuple(sorted(self._holders.get(name, ())))
+        chosen = self.labels_of(self.select(matchers).tolist())
+        return tuple(sorted({labels.get(name) for labels in chosen} - {""}))
+
+    def _cost(self, matcher: Matcher) -> float:
+        if matcher.op is not MatchOp.EQUAL:
+            return float("inf")
+        with self._lock:
+            return len(self._holders.get(matcher.name, {}).get(matcher.value, ()))
+
+    def _narrow(self, found: Ints, matcher: Matcher, *, wanted: bool) -> Ints:
+        """Keep of `found` what `matcher` accepts; `wanted`: it needs the label to be there."""
+        if len(found) <= FEW:
+            kept = [matcher.matches(labels) for labels in self.labels_of(found.tolist())]
+            return found[np.array(kept, dtype=np.bool_)]
+        if wanted:
+            return found[np.isin(found, self._holding(matcher, matcher.matches_value))]
+        refused = self._holding(matcher, lambda value: not matcher.matches_value(value))
+        return found[~np.isin(found, refused)]
+
+    def _holding(self, matcher: Matcher, accept: Callable[[str], bool]) -> Ints:
+        """Return the series that carry the label with a value that `accept` takes."""
+        with self._lock:
+            holders = self._holders.get(matcher.name, {})
+            exact = matcher.op in (MatchOp.EQUAL, MatchOp.NOT_EQUAL) and accept(matcher.value)
+            if exact:  # `=x` looks for x, the other way round of `!=x` does so too
+                return np.array(holders.get(matcher.value, ()), dtype=np.int64)
+            values = list(holders)
+        accepted = [value for value in values if accept(value)]
+        with self._lock:
+            lists = [np.array(holders[value], np.int64) for value in accepted if value in holders]
+        return np.sort(np.concatenate(lists)) if lists else np.empty(0, dtype=np.int64)
+
+
+def _less(numbers: "array[int]", gone: set[int]) -> "array[int]":
+    return array("q", [number for number in numbers if number not in gone])

@@ -1,0 +1,88 @@
+"""Flat readings out of head and segments, and how they become one packed answer."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from storage.model.labels import Labels
+from storage.model.sample import Bools, Floats, Ints, Selection
+
+FIRST_MS, LAST_MS = -(2**62), 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Samples of several series, flat: three arrays of one length, in any order.
+
+    rows: which of the asked-for series a sample belongs to.  times: Unix milliseconds.
+    """
+
+    rows: Ints
+    times: Ints
+    values: Floats
+
+    @classmethod
+    def none(cls) -> "Readings":
+        """Return no readings."""
+        return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+
+    @classmethod
+    def together(cls, parts: Sequence["Readings"]) -> "Readings":
+        """Put parts behind one another, keeping their order."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            np.concatenate([part.rows for part in parts] or [np.empty(0, np.int64)]),
+            np.concatenate([part.times for part in parts] or [np.empty(0, np.int64)]),
+            np.concatenate([part.values for part in parts] or [np.empty(0)]),
+        )
+
+    def where(self, keep: Bools) -> "Readings":
+        """Return the readings that `keep` (one bool a reading) marks."""
+        return Readings(self.rows[keep], self.times[keep], self.values[keep])
+
+
+def last_ms_until(seconds: float) -> int:
+    """Return the last millisecond whose time, as float seconds, is not after `seconds`.
+
+    So that `(start, end]` cuts exactly where comparing the float times would.
+
+    >>> last_ms_until(1700000000.1), last_ms_until(float("inf")) == LAST_MS
+    (1700000000100, True)
+    """
+    if not abs(seconds) < LAST_MS / 1000:
+        return LAST_MS if seconds > 0 else FIRST_MS
+    guess = math.floor(seconds * 1000) - 1
+    while (guess + 1) / 1000 <= seconds:
+        guess += 1
+    return guess
+
+
+def pack(readings: Readings, labels_of: Callable[[Ints], tuple[Labels, ...]]) -> Selection:
+    """Sort readings by row and time into a matrix; rows without readings are left out.
+
+    Where two parts hold the same (row, time), the one that stands first in `readings` wins.
+    labels_of: from the rows that are left to their labels.
+    """
+    if not len(readings.rows):
+        return Selection.empty()
+    order = np.lexsort((readings.times, readings.rows))  # stable: the first of equals stays first
+    rows, times = readings.rows[order], readings.times[order]
+    keep = np.ones(len(rows), dtype=np.bool_)
+    keep[1:] = (rows[1:] != rows[:-1]) | (times[1:] != times[:-1])
+    rows, times, values = rows[keep], times[keep], readings.values[order][keep]
+    present, first, count = np.unique(rows, return_index=True, return_counts=True)
+    row = np.repeat(np.arange(len(present)), count)
+    column = np.arange(len(rows)) - first[row]
+    shape = (len(present), int(count.max()))
+    packed_times, packed_values = np.zeros(shape), np.zeros(shape)
+    packed_times[row, column] = times / 1000
+    packed_values[row, column] = values
+    return Selection(
+        labels=labels_of(present),
+        times=packed_times,
+        values=packed_values,
+        count=count.astype(np.int64),
+    )
