@@ -33,8 +33,9 @@ from ruamel.yaml.reader import ReaderError
 from storage.errors import ConfigError, nearest
 
 MAX_BYTES = 1024 * 1024
-MAX_NODES = 50_000  # aliases count as often as they are used; some 4,000 rules
+MAX_NODES = 30_000  # keys too; aliases as often as they are used; well over 1,000 rules
 MAX_DEPTH = 64
+MAX_FAULTS = 200  # more than anybody reads
 
 Plain = str | int | float | bool | None
 
@@ -126,8 +127,10 @@ class Faults:
         self._found += [((line, 0, 0), line) for line in str(error).splitlines()]
 
     def lines(self) -> list[str]:
-        """Return the faults, one line each, by file and place; none twice."""
-        return list(dict.fromkeys(line for _, line in sorted(self._found)))
+        """Return the faults, one line each, by file and place; none twice, 200 at most."""
+        found = list(dict.fromkeys(line for _, line in sorted(self._found)))
+        more = len(found) - MAX_FAULTS
+        return [*found[:MAX_FAULTS], *([f"and {more} more"] if more > 0 else [])]
 
     def __bool__(self) -> bool:
         """Say whether there is any."""
