@@ -1,11 +1,14 @@
 """Reports: data first (pages, tables, charts as numbers), pixels later and in a worker process."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from routing.flow.desks import Desks
+if TYPE_CHECKING:
+    from routing.flow.desks import Desks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
