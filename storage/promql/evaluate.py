@@ -12,7 +12,7 @@ from storage.promql import aggregate, binary
 from storage.promql.histogram import histogram_quantile
 from storage.promql.instant import OF_TIME, OF_VALUE, can_clamp, clamped, rounded
 from storage.promql.over_time import OF_WINDOW, OF_WINDOW_AND_NUMBER
-from storage.promql.plan import LOOKBACK_MS, Grid, Load, Steps, load_of
+from storage.promql.plan import LOOKBACK_MS, MOST_STEPS, Grid, Load, Steps, load_of
 from storage.promql.relabel import label_join, label_replace, labels_of_absent
 from storage.promql.tree import (
     SETS,
@@ -43,13 +43,16 @@ class Limits:
     """What one query may use.
 
     samples: loaded from the store, all selectors together.
-    steps:   moments of a range query; Prometheus' own limit.
+    steps:   moments of a range query.
     cells:   series times steps of any intermediate result (9 bytes each).
+    scanned: samples in all windows of one range function together; a window that overlaps the
+             one before counts its samples again.
     """
 
     samples: int = 50_000_000
-    steps: int = 11_000
+    steps: int = MOST_STEPS
     cells: int = 50_000_000
+    scanned: int = 2_000_000_000
 
 
 def evaluate(
@@ -65,7 +68,7 @@ def evaluate(
     Raises QueryError where the query is at fault (matching, limits).
     """
     limits = limits or Limits()
-    steps = steps_within(grid, limits)
+    steps = Steps.of(grid, limits.steps)
     evaluation = _Evaluation(steps, loaded, limits)
     match kind(expr):
         case Kind.SCALAR:
@@ -80,22 +83,6 @@ def evaluate(
     if grid.is_instant:
         return Vector.of(frame.labels, frame.values[:, 0])
     return Matrix(frame.labels, steps.times / 1000.0, frame.values, frame.present)
-
-
-def steps_within(grid: Grid, limits: Limits) -> Steps:
-    """Return the moments of `grid`; raises QueryError for too many, or none."""
-    if not grid.is_instant:
-        if not (grid.end > grid.start and grid.step >= 0.001):
-            raise QueryError(
-                f"a range query needs start < end and a step of 1ms or more, "
-                f"got {grid.start} to {grid.end} by {grid.step}"
-            )
-        if (grid.end - grid.start) / grid.step + 1 > limits.steps:
-            raise QueryError(
-                f"the range has more than {limits.steps} steps; take a longer step "
-                f"or a shorter range"
-            )
-    return Steps.of(grid)
 
 
 def _text(expr: Expr) -> str:
@@ -180,7 +167,13 @@ class _Evaluation:
             case _:
                 raise QueryError(f"a range vector was expected, got a {kind(expr)}")
         self._allow(len(flat.labels))
-        return Windows.over(flat, reached, self.steps.times, range_ms)
+        windows = Windows.over(flat, reached, self.steps.times, range_ms)
+        if (scanned := int(windows.count.sum())) > self.limits.scanned:
+            raise QueryError(
+                f"the windows hold {scanned} samples together, more than {self.limits.scanned}; "
+                "take a longer step, a shorter range or fewer series"
+            )
+        return windows
 
     def vector_of(self, expr: Expr) -> Frame:
         """Evaluate a vector, or a number as a vector of one series without labels."""

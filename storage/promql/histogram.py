@@ -6,7 +6,7 @@ from math import inf, isnan
 
 import numpy as np
 
-from storage.model.labels import NAME, Labels
+from storage.model.labels import Labels
 from storage.model.sample import Bools, Floats, Ints
 from storage.promql.values import Frame
 
@@ -44,7 +44,7 @@ def histogram_quantile(wanted: Floats, frame: Frame) -> Frame:
         counts, there = frame.values[rows], frame.present[rows]
         present[places] = there.any(axis=1)
         values[places] = _of_ladder(np.array(bounds), counts, there, wanted)
-    return Frame(tuple(h.labels for h in histograms), values, present)
+    return Frame(tuple(h.labels for h in histograms), values, present).nameless()
 
 
 def _histograms(labels: tuple[Labels, ...]) -> list[_Histogram]:
@@ -52,7 +52,7 @@ def _histograms(labels: tuple[Labels, ...]) -> list[_Histogram]:
     for row, series in enumerate(labels):
         bound = _bound(series.get(LE))
         if bound is not None:
-            found[series.without(LE, NAME)].append((bound, row))
+            found[series.without(LE)].append((bound, row))
     histograms = []
     for group, buckets in found.items():
         bounds, rows = zip(*sorted(buckets), strict=True)

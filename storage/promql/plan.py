@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from storage.errors import QueryError
 from storage.model.labels import Matcher
 from storage.model.sample import Ints
 from storage.promql.instant import OF_TIME, OF_VALUE
@@ -26,6 +27,15 @@ from storage.promql.tree import (
     kind,
     walk,
 )
+
+MOST_STEPS = 11_000
+"""Steps of a range query: Prometheus' own limit."""
+
+MOST_INNER_STEPS = 200_000
+"""Steps of a subquery: 138 days by the minute."""
+
+LATEST = 1e11
+"""Unix seconds (the year 5138) that no query reaches; guards whole milliseconds."""
 
 LOOKBACK_MS = 300_000
 """How old the newest sample may be and still count: (t - 5m, t]."""
@@ -71,10 +81,21 @@ class Steps:
     end: int
 
     @classmethod
-    def of(cls, grid: Grid) -> "Steps":
-        """Return the moments of a grid."""
+    def of(cls, grid: Grid, most: int = MOST_STEPS) -> "Steps":
+        """Return the moments of a grid; raises QueryError for one that cannot be walked."""
+        if not -LATEST < grid.start <= grid.end < LATEST:
+            raise QueryError(f"the query goes from {grid.start} to {grid.end}, in Unix seconds")
         start, end = round(grid.start * 1000), round(grid.end * 1000)
-        step = max(round(grid.step * 1000), 1)
+        if grid.is_instant:
+            return cls(np.array([start], dtype=np.int64), start, end)
+        if not grid.step >= 0.001:
+            raise QueryError(f"the step is {grid.step} seconds; 0.001 is the shortest")
+        if (grid.end - grid.start) / grid.step >= most:
+            raise QueryError(
+                f"{grid.start} to {grid.end} by {grid.step} seconds is more than {most} steps; "
+                "take a longer step or a shorter range"
+            )
+        step = round(grid.step * 1000)
         return cls(np.arange(start, end + 1, step, dtype=np.int64), start, end)
 
     def reached(self, part: Selector | Subquery) -> Ints:
@@ -93,11 +114,15 @@ class Steps:
     def within(self, part: Subquery) -> "Steps":
         """Return the moments at which a subquery evaluates: multiples of its step."""
         reached = self.reached(part)
-        if not len(reached):
-            return self
         first = (int(reached.min()) - part.range_ms) // part.step_ms + 1
-        times = np.arange(first * part.step_ms, int(reached.max()) + 1, part.step_ms)
-        return replace(self, times=times.astype(np.int64))
+        last = int(reached.max()) // part.step_ms
+        if last - first >= MOST_INNER_STEPS:
+            raise QueryError(
+                f"a subquery would evaluate {last - first + 1} times; "
+                f"at most {MOST_INNER_STEPS} are allowed: take a longer step or a shorter range"
+            )
+        times = np.arange(first, last + 1, dtype=np.int64) * part.step_ms
+        return replace(self, times=times)
 
 
 def load_of(selector: Selector, steps: Steps, range_ms: int = LOOKBACK_MS) -> Load:

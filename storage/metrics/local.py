@@ -1,0 +1,131 @@
+"""Answers queries from the embedded store: plan, load, evaluate; heavy work in a thread."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+
+from storage.errors import QueryError
+from storage.model.labels import Labels, Matcher
+from storage.model.sample import Selection
+from storage.promql.evaluate import Grid, Limits, Value, evaluate
+from storage.promql.parse import parse
+from storage.promql.plan import Load, plan
+from storage.promql.tree import Expr
+from storage.promql.values import Matrix, Scalar, Text, Vector
+
+SMALL_SPAN = 2 * 3600.0
+"""Seconds of history that are loaded on the event loop itself: about what the head holds."""
+
+SMALL_SAMPLES = 50_000
+"""Samples evaluated on the event loop itself; a thread costs more than this does."""
+
+HEAVY_AT_ONCE = 4
+
+_parsed = lru_cache(maxsize=4_096)(parse)
+
+
+class Series(Protocol):
+    """What is asked of the store (`storage.series.local.LocalSeries`); callable from any thread."""
+
+    def select(self, matchers: Sequence[Matcher], start: float, end: float) -> Selection:
+        """Return all samples in (start, end] of the series that match."""
+        ...
+
+    def series(self, matchers: Sequence[Matcher], start: float, end: float) -> tuple[Labels, ...]:
+        """Return the series that match and have a sample in (start, end]."""
+        ...
+
+    def label_names(self, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
+        """Return the label names in use, sorted."""
+        ...
+
+    def label_values(self, name: str, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
+        """Return the values of one label, sorted."""
+        ...
+
+
+class LocalMetrics:
+    """The `Metrics` port over the store of this process.
+
+    What is small is answered at once; long ranges are loaded, and many samples evaluated, in a
+    thread, HEAVY_AT_ONCE queries at a time, so that the event loop stays free.
+    """
+
+    def __init__(self, series: Series, limits: Limits | None = None) -> None:
+        self._series = series
+        self._limits = limits or Limits()
+        self._heavy = asyncio.Semaphore(HEAVY_AT_ONCE)
+
+    async def instant(self, query: str, at: float) -> Vector:
+        """Answer at one moment; a number becomes a vector of one series without labels."""
+        match await self.raw(query, at):
+            case Vector() as vector:
+                return vector
+            case Scalar(values):
+                return Vector.of((Labels(),), values)
+        raise QueryError(f"{query}: an instant vector or a number is needed here")
+
+    async def range(self, query: str, start: float, end: float, step: float) -> Matrix:
+        """Answer at start, start + step, ... up to end; a number becomes one series."""
+        grid = Grid(start, end, step)
+        match await self._answer(query, grid):
+            case Matrix() as matrix:
+                return matrix
+            case Vector() as vector:
+                return vector.at(start)
+            case Scalar(values):
+                times = start + np.arange(len(values)) * step
+                return Matrix((Labels(),), times, values[None, :], np.ones((1, len(values)), bool))
+        raise QueryError(f"{query}: an instant vector or a number is needed here")
+
+    async def raw(self, query: str, at: float) -> Value:
+        """Answer at one moment in the query's own type: see `evaluate`."""
+        return await self._answer(query, Grid.instant(at))
+
+    async def series(
+        self, matchers: Sequence[Matcher], start: float, end: float
+    ) -> tuple[Labels, ...]:
+        """Return the series that match and have a sample in (start, end]."""
+        return await asyncio.to_thread(self._series.series, matchers, start, end)
+
+    async def label_names(self, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
+        """Return the label names of matching series, sorted."""
+        return self._series.label_names(matchers)
+
+    async def label_values(self, name: str, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
+        """Return the values of one label of matching series, sorted."""
+        return self._series.label_values(name, matchers)
+
+    async def _answer(self, query: str, grid: Grid) -> Value:
+        expr = _parsed(query)
+        loads = plan(expr, grid)
+        if any(load.end - load.start > SMALL_SPAN for load in loads):
+            async with self._heavy:
+                return await asyncio.to_thread(self._load_and_evaluate, expr, grid, loads)
+        loaded = self._load(loads)
+        if _samples(loaded) <= SMALL_SAMPLES:
+            return evaluate(expr, grid, loaded, self._limits)
+        async with self._heavy:
+            return await asyncio.to_thread(evaluate, expr, grid, loaded, self._limits)
+
+    def _load_and_evaluate(self, expr: Expr, grid: Grid, loads: Sequence[Load]) -> Value:
+        return evaluate(expr, grid, self._load(loads), self._limits)
+
+    def _load(self, loads: Sequence[Load]) -> Mapping[Load, Selection]:
+        """Load all that is planned; raises QueryError as soon as it is too much."""
+        loaded: dict[Load, Selection] = {}
+        for load in loads:
+            loaded[load] = self._series.select(load.matchers, load.start, load.end)
+            if (samples := _samples(loaded)) > self._limits.samples:
+                raise QueryError(
+                    f"the query loads {samples} samples or more; at most {self._limits.samples} "
+                    "are allowed: take a shorter range, or match fewer series"
+                )
+        return loaded
+
+
+def _samples(loaded: Mapping[Load, Selection]) -> int:
+    return sum(int(selection.count.sum()) for selection in loaded.values())
