@@ -9,39 +9,43 @@
 As a process of its own, for tests that kill the client: `python -m tests.vendors.slack`.
 """
 
-import asyncio
 import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp import web
 
-from tests.vendors.faults import Failure, Faults, spoil
+from tests.vendors.calls import Call, Ledger
 from tests.vendors.loopback import Loopback, Pulse
 from tests.vendors.slack_api import METHODS, Api
 from tests.vendors.slack_content import check_content, decoded
 from tests.vendors.slack_interaction import (
-    RESPONSE_LIFE,
-    RESPONSE_USES,
     TRIGGER_LIFE,
     Interaction,
     command_payload,
     press_payload,
+    spend_url,
     submit_payload,
 )
 from tests.vendors.slack_limits import Limits, Meter
 from tests.vendors.slack_socket import Sockets
-from tests.vendors.slack_wire import accepted, arguments, object_of, refused, signed, spoilt
+from tests.vendors.slack_wire import (
+    accepted,
+    arguments,
+    object_of,
+    refused,
+    signed,
+    spoilt,
+    upload_of,
+)
 from tests.vendors.slack_workspace import (
     APP,
     BOT_USER,
     SCOPES,
     TEAM,
-    Call,
     Channel,
     Json,
     Message,
@@ -54,7 +58,8 @@ from tests.vendors.slack_workspace import (
 class SlackServer:
     """Slack's side of the wire.
 
-    latency: seconds that every Web API call takes at least.
+    ledger:  every call; `ledger.latency`, `ledger.impatient()`.
+    faults:  what goes wrong; see faults.py.
     scopes:  what the bot token may do; take one away to see missing_scope.
     tokens:  the tokens that are good; take one out to see invalid_auth.
     """
@@ -65,11 +70,11 @@ class SlackServer:
         self.tokens = {self.bot_token, self.app_token}
         self.scopes = set(SCOPES)
         self.limits = limits or Limits()
-        self.space, self.faults, self.latency = Workspace(), Faults(), 0.0
-        self._pulse, self._closing = Pulse(), asyncio.Event()
+        self.space, self._pulse = Workspace(), Pulse()
+        self.ledger = Ledger(self._pulse)
+        self.faults = self.ledger.faults
         self.sockets = Sockets(self._pulse, self._acknowledged)
         self._meter = Meter(self.limits)
-        self._down: int | None = None
         self._triggers: dict[str, float | None] = {}
         self._door = Loopback(self._routes(), port)
         self.url, self.api_url = self._door.url, f"{self._door.url}/api/"
@@ -87,7 +92,7 @@ class SlackServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._closing.set()
+        self.ledger.closing.set()
         await self._door.close()
 
     # what a test looks at
@@ -98,11 +103,11 @@ class SlackServer:
 
     def thread(self, channel: str, ts: str) -> list[Message]:
         """The replies under a message, oldest first."""
-        return [m for m in self.space.standing(channel) if m.thread_ts == ts and m.ts != ts]
+        return self.space.replies(channel, ts)
 
     def calls(self, method: str = "") -> list[Call]:
-        """Web API calls in the order in which they were answered."""
-        return [call for call in self.space.calls if method in {"", call.method}]
+        """Calls in the order of arrival; "upload" and "response_url" are methods too."""
+        return self.ledger.of(method)
 
     async def until(
         self, true: Callable[[], object], within: float = 5.0, what: str = "it"
@@ -198,7 +203,7 @@ class SlackServer:
 
     async def down(self, status: int | None = None) -> None:
         """Be gone: connections are refused; with `status` every request gets that instead."""
-        self._down = status
+        self.ledger.down = status
         if status is None:
             await self._door.down()
         else:
@@ -206,7 +211,7 @@ class SlackServer:
 
     async def up(self) -> None:
         """Be back, on the same port."""
-        self._down = None
+        self.ledger.down = None
         await self._door.up()
 
     async def disconnect(self, reason: str = "refresh_requested") -> None:
@@ -232,41 +237,25 @@ class SlackServer:
         return app
 
     async def _web_api(self, request: web.Request) -> web.StreamResponse:
-        method, at = request.match_info["method"], time.monotonic()
-        if self._down is not None:
-            return web.Response(status=self._down, text="upstream connect error")
-        outcome: dict[str, Any] = {"error": "", "done": False}
+        method = request.match_info["method"]
         try:
             args, token = await arguments(request, method)
         except SlackError as refusal:
             return refused(refusal)
         channel = str(args.get("channel") or args.get("channel_id") or "")
+        call = Call(method=method, args=args, channel=channel)
 
         async def work() -> web.Response:
             try:
                 self._admit(method, token, channel)
                 answer = self._api.call(method, decoded(args))
             except SlackError as refusal:
-                outcome["error"] = refusal.error
+                call.error = refusal.error
                 return refused(refusal)
-            outcome["done"] = True
+            call.done = True
             return accepted(answer, self.scopes)
 
-        if self.latency:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), self.latency)
-        fault = self.faults.take(method, channel)
-        if fault is None:
-            answer = await work()
-        else:
-            answer = await spoil(fault, request, work, spoilt, self._closing)
-        silent = fault is not None and fault.failure in {Failure.RESET, Failure.HANG}
-        done = Call(
-            at=at, method=method, args=args, status=0 if silent else answer.status, **outcome
-        )
-        self.space.calls.append(done)
-        self._pulse.beat()
-        return answer
+        return await self.ledger.answer(request, call, work, spoilt)
 
     def _admit(self, method: str, token: str, channel: str) -> None:
         if method not in METHODS:
@@ -287,38 +276,42 @@ class SlackServer:
     # the other doors
 
     async def _link(self, request: web.Request) -> web.StreamResponse:
-        if self._down is not None:
-            return web.Response(status=self._down)
+        if self.ledger.down is not None:
+            return web.Response(status=self.ledger.down)
         return await self.sockets.serve(request)
 
-    async def _upload(self, request: web.Request) -> web.Response:
-        file = self.space.files.get(request.match_info["file"])
-        if self._down is not None or file is None:
-            return web.Response(status=self._down or 404)
-        if request.content_type.startswith("multipart/"):
-            part = next(iter((await request.post()).values()))
-            body = part.file.read() if isinstance(part, web.FileField) else str(part).encode()
-        else:
-            body = await request.read()
-        if len(body) != file["size"]:
-            return web.Response(status=400, text=f"expected {file['size']} bytes, got {len(body)}")
-        file["content"] = body
-        return web.Response(text=f"OK - {len(body)}")
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        id = request.match_info["file"]
+        body = await upload_of(request)
+        call = Call(method="upload", args={"file": id, "length": len(body)})
 
-    async def _response_url(self, request: web.Request) -> web.Response:
+        async def work() -> web.Response:
+            file = self.space.files.get(id)
+            if file is None or len(body) != file["size"]:
+                call.error = "file_not_found" if file is None else "length_mismatch"
+                return web.Response(status=404 if file is None else 400, text=call.error)
+            file["content"], call.done = body, True
+            return web.Response(text=f"OK - {len(body)}")
+
+        return await self.ledger.answer(request, call, work, spoilt)
+
+    async def _response_url(self, request: web.Request) -> web.StreamResponse:
         interaction = self.sockets.interactions.get(request.match_info["envelope"])
-        if self._down is not None:
-            return web.Response(status=self._down)
-        if interaction is None or interaction.seconds > RESPONSE_LIFE:
-            return web.json_response({"ok": False, "error": "expired_url"}, status=404)
-        interaction.uses += 1
-        if interaction.uses > RESPONSE_USES:
-            return web.json_response({"ok": False, "error": "used_url"}, status=404)
-        try:
-            self._show(interaction, "response_url", object_of(await request.text()))
-        except SlackError as refusal:
-            return web.json_response({"ok": False, "error": refusal.error}, status=400)
-        return web.Response(text="ok")
+        payload = object_of(await request.text())
+        channel = interaction.channel if interaction else ""
+        call = Call(method="response_url", args=payload, channel=channel)
+
+        async def work() -> web.Response:
+            try:
+                self._show(spend_url(interaction), "response_url", payload)
+            except SlackError as refusal:
+                call.error = refusal.error
+                status = 404 if refusal.error.endswith("_url") else 400
+                return web.json_response({"ok": False, "error": call.error}, status=status)
+            call.done = True
+            return web.Response(text="ok")
+
+        return await self.ledger.answer(request, call, work, spoilt)
 
     def _show(self, interaction: Interaction, via: str, payload: Json) -> None:
         """Do what an answer asks: replace or delete the message, or say something."""
@@ -389,3 +382,10 @@ class SlackServer:
 
     def _place(self, channel: str) -> Channel:
         return self.space.channels[channel]
+
+
+if __name__ == "__main__":
+    from tests.vendors.process import main
+    from tests.vendors.slack_desk import SlackDesk
+
+    main(lambda port: SlackServer(port=port), SlackDesk)

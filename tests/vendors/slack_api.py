@@ -115,12 +115,14 @@ class Api:
 
     def history(self, args: Json) -> Json:
         channel = self._readable(args)
-        messages = [
-            self._with_replies(message, args)
+        found = [
+            message
             for message in self.space.standing(channel.id)
             if (not message.is_reply or message.broadcast) and _within(message.ts, args)
         ]
-        return page(messages[::-1], args, "messages")
+        answer = page(found[::-1], args, "messages")
+        shown = [self._with_replies(message, args) for message in answer["messages"]]
+        return answer | {"messages": shown}
 
     def replies(self, args: Json) -> Json:
         channel = self._readable(args)
@@ -130,8 +132,8 @@ class Api:
             raise SlackError("thread_not_found") from None
         found = [
             message.as_json(metadata=_true(args.get("include_all_metadata")))
-            for message in self.space.standing(channel.id)
-            if message.thread_ts == parent.ts and _within(message.ts, args)
+            for message in self.space.replies(channel.id, parent.ts)
+            if _within(message.ts, args)
         ]
         return page([self._with_replies(parent, args), *found], args, "messages")
 
@@ -269,7 +271,7 @@ class Api:
 
     def _with_replies(self, message: Message, args: Json) -> Json:
         shown = message.as_json(metadata=_true(args.get("include_all_metadata")))
-        answers = [m for m in self.space.standing(message.channel) if m.thread_ts == message.ts]
+        answers = self.space.replies(message.channel, message.ts)
         if answers:
             latest = {"reply_count": len(answers), "latest_reply": answers[-1].ts}
             shown |= {"thread_ts": message.ts, **latest}

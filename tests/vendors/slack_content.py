@@ -1,6 +1,7 @@
 """What a call carries: blocks, metadata, views, pages; checked as Slack checks them."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from tests.vendors import slack_blocks
@@ -62,7 +63,7 @@ def need(args: Json, key: str, refusal: str = "invalid_arguments") -> str:
     return str(value)
 
 
-def page(found: list[Json], args: Json, key: str) -> Json:
+def page(found: Sequence[Any], args: Json, key: str) -> Json:
     """Return the page that `limit` and `cursor` ask for, the next cursor with it."""
     limit = min(int(args.get("limit") or HISTORY_PAGE), 999)
     start = int(str(args.get("cursor") or "at:0").removeprefix("at:"))

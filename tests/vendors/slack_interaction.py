@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from tests.vendors.loopback import Pulse
-from tests.vendors.slack_workspace import APP, TEAM, Channel, Json, Message, User
+from tests.vendors.slack_workspace import APP, TEAM, Channel, Json, Message, SlackError, User
 
 ACK_LIMIT, TRIGGER_LIFE, RESPONSE_LIFE, RESPONSE_USES = 3.0, 3.0, 1800.0, 5
 
@@ -104,6 +104,16 @@ class Interaction:
         return f"{self.kind} {self.envelope_id} {what}{because}"
 
 
+def spend_url(interaction: Interaction | None) -> Interaction:
+    """Use a response_url once more: five times within thirty minutes it may be used."""
+    if interaction is None or interaction.seconds > RESPONSE_LIFE:
+        raise SlackError("expired_url")
+    interaction.uses += 1
+    if interaction.uses > RESPONSE_USES:
+        raise SlackError("used_url")
+    return interaction
+
+
 def command_payload(command: str, text: str, user: User, channel: Channel, **links: str) -> Json:
     """Build what a slash command sends. links: response_url, trigger_id."""
     return {
@@ -128,6 +138,7 @@ def press_payload(message: Message, action_id: str, user: User, channel: Channel
     shown = {"action_id", "block_id", "type", "text", "value", "style"} & element.keys()
     action = {key: element[key] for key in sorted(shown)} | {"action_ts": ts}
     hidden = bool(message.visible_to)
+    thread = {"thread_ts": message.thread_ts} if message.thread_ts else {}
     payload: Json = {
         "type": "block_actions",
         **_who(user),
@@ -136,6 +147,7 @@ def press_payload(message: Message, action_id: str, user: User, channel: Channel
             "message_ts": message.ts,
             "channel_id": channel.id,
             "is_ephemeral": hidden,
+            **thread,
         },
         "channel": {"id": channel.id, "name": channel.name},
         "state": {"values": {}},

@@ -44,6 +44,14 @@ async def _json_body(request: web.Request) -> Json:
     return body
 
 
+async def upload_of(request: web.Request) -> bytes:
+    """Read an uploaded file: the plain body, or the first part of a form."""
+    if not request.content_type.startswith("multipart/"):
+        return await request.read()
+    part = next(iter((await request.post()).values()))
+    return part.file.read() if isinstance(part, web.FileField) else str(part).encode()
+
+
 def accepted(answer: Json, scopes: set[str]) -> web.Response:
     """Word a success."""
     headers = {"X-OAuth-Scopes": ",".join(sorted(scopes))}

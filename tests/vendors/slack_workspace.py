@@ -166,24 +166,6 @@ class Message:
         return shown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One request that reached the Web API.
-
-    at:     monotonic seconds at its arrival.
-    status: the HTTP status of the answer; 0 when the connection was reset or nothing was said.
-    error:  Slack's word when it refused, else "".
-    done:   whether its work was done, whatever the caller saw.
-    """
-
-    at: float
-    method: str
-    args: Json
-    status: int
-    error: str
-    done: bool
-
-
 @dataclass(slots=True)
 class Workspace:
     """Everything that one workspace holds; filled with #incidents (C1), ada (U1) and ben (U2)."""
@@ -195,8 +177,8 @@ class Workspace:
     files: dict[str, Json] = field(default_factory=dict)
     views: dict[str, Json] = field(default_factory=dict)
     homes: dict[str, Json] = field(default_factory=dict)
-    calls: list[Call] = field(default_factory=list)
     _by_key: dict[tuple[str, str], Message] = field(default_factory=dict)
+    _threads: dict[tuple[str, str], list[Message]] = field(default_factory=dict)
     _last: int = 0
     _number: int = 0
 
@@ -230,6 +212,8 @@ class Workspace:
         """Return the direct conversation of our bot with `user`, opened if need be."""
         if user not in self.users:
             raise SlackError("user_not_found")
+        if self.users[user].deleted:
+            raise SlackError("user_disabled")
         known = self.channels.get(f"D{user}")
         return known or self.add_channel(Channel(id=f"D{user}", name=user, dm_with=user))
 
@@ -250,6 +234,8 @@ class Workspace:
         made = Message(channel=channel, ts=self.new_ts(), user=user, editions=[edition], **more)
         (self.ephemerals if made.visible_to else self.posted).append(made)
         self._by_key[channel, made.ts] = made
+        if made.is_reply:
+            self._threads.setdefault((channel, made.thread_ts), []).append(made)
         return made
 
     def edit(self, message: Message, text: str, blocks: list[Json]) -> None:
@@ -269,6 +255,10 @@ class Workspace:
         for message in self.posted:
             if message.deleted_at is None and channel in {"", message.channel}:
                 yield message
+
+    def replies(self, channel: str, ts: str) -> list[Message]:
+        """Return what stands in the thread under a message, oldest first."""
+        return [m for m in self._threads.get((channel, ts), []) if m.deleted_at is None]
 
     def _named(self, blocks: list[Json]) -> list[Json]:
         """Name the blocks and elements that came without an id, as Slack does."""

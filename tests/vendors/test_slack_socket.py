@@ -7,11 +7,14 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
+from tests.vendors.faults import Failure, Fault
+from tests.vendors.loopback import Loopback
 from tests.vendors.slack import SlackServer
 from tests.vendors.slack_wire import signed
 
@@ -174,6 +177,47 @@ async def test_a_response_url_is_good_for_five_uses(slack: SlackServer) -> None:
                 codes.append(response.status)
     assert codes == [200] * 5 + [404]
     assert slack.messages("C1")[0].text == "taken"
+
+
+async def test_an_app_in_http_mode_gets_signed_requests(slack: SlackServer) -> None:
+    verifier = SignatureVerifier(slack.signing_secret)
+
+    async def hook(request: web.Request) -> web.Response:
+        body = await request.read()
+        if not verifier.is_valid_request(body, dict(request.headers)):
+            return web.Response(status=401)
+        return web.json_response({"text": "heard", "response_type": "in_channel"})
+
+    app = web.Application()
+    app.router.add_post("/slack/events", hook)
+    door = Loopback(app)
+    await door.open()
+    try:
+        typed = await slack.command("/tocsin", "alerts")
+        assert await slack.over_http(f"{door.url}/slack/events", typed) == 200
+        assert (await typed.reply()).text == "heard"
+        assert [message.text for message in slack.messages("C1")] == ["heard"]
+        old = signed(slack.signing_secret, b"", at=0)
+        assert await slack.over_http(f"{door.url}/slack/events", typed, **old) == 401
+    finally:
+        await door.close()
+
+
+async def test_it_stops_at_once_though_calls_hang_and_sockets_are_open() -> None:
+    async with aiohttp.ClientSession() as session:
+        async with SlackServer() as slack:
+            slack.faults.add(Fault(failure=Failure.HANG, seconds=600, method="auth.test"))
+            link = AsyncWebClient(token=slack.app_token, base_url=slack.api_url)
+            url = (await link.apps_connections_open(app_token=slack.app_token))["url"]
+            wire = await session.ws_connect(url)
+            slack.half_open()
+            client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, session=session)
+            hanging = asyncio.create_task(client.auth_test())
+            await slack.until(lambda: slack.calls("auth.test"))
+            assert slack.calls("auth.test")[0].status == -1
+        with pytest.raises(aiohttp.ClientError):
+            await asyncio.wait_for(hanging, 5)
+        await wire.close()
 
 
 def test_requests_over_http_carry_slacks_signature() -> None:

@@ -12,7 +12,6 @@ import asyncio
 import base64
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -22,7 +21,8 @@ import aiohttp
 from aiohttp import web
 from twilio.request_validator import RequestValidator
 
-from tests.vendors.faults import Failure, Fault, Faults, spoil
+from tests.vendors.calls import Call, Ledger
+from tests.vendors.faults import Failure, Fault
 from tests.vendors.loopback import Loopback, Pulse
 from tests.vendors.twilio_messages import Fate, Json, Sms, TwilioError, check, within
 
@@ -33,21 +33,6 @@ STOP, START = (
 PAGE = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One request. at: monotonic seconds; status: 0 when nothing was answered; error: code or 0.
-
-    done: whether its work was done, whatever the caller saw.
-    """
-
-    at: float
-    method: str
-    args: Json
-    status: int
-    error: int
-    done: bool
-
-
 class TwilioServer:
     """Twilio's side of the wire.
 
@@ -55,6 +40,7 @@ class TwilioServer:
     fate:     what becomes of messages to a number; all others take `usual_fate`.
     stopped:  numbers that texted STOP.
     numbers:  the numbers that we own.
+    ledger:   every call; `ledger.latency`, `ledger.impatient()`.
     methods, as faults and calls name them: Messages.create, Messages.fetch, Messages.list,
     Accounts.fetch, IncomingPhoneNumbers.list.
     """
@@ -63,14 +49,13 @@ class TwilioServer:
         self.account_sid, self.auth_token = "AC" + "0" * 32, "loopback-auth-token"
         self.numbers = {"+14155550100"}
         self.fate: dict[str, Fate] = {}
-        self.usual_fate, self.latency = Fate(), 0.0
+        self.usual_fate = Fate()
         self.stopped: set[str] = set()
         self.messages: list[Sms] = []
-        self.calls_made: list[Call] = []
         self.callbacks: list[tuple[str, int]] = []
-        self.faults = Faults()
-        self._pulse, self._closing = Pulse(), asyncio.Event()
-        self._down: int | None = None
+        self._pulse = Pulse()
+        self.ledger = Ledger(self._pulse)
+        self.faults = self.ledger.faults
         self._tasks: set[asyncio.Task[None]] = set()
         self._door = Loopback(self._routes(), port)
         self.url = self._door.url
@@ -80,7 +65,7 @@ class TwilioServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._closing.set()
+        self.ledger.closing.set()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -93,8 +78,8 @@ class TwilioServer:
         return [m for m in self.messages if m.direction != "inbound" and to in {"", m.to}]
 
     def calls(self, method: str = "") -> list[Call]:
-        """Requests in the order in which they were answered."""
-        return [call for call in self.calls_made if method in {"", call.method}]
+        """Requests in the order of arrival."""
+        return self.ledger.of(method)
 
     async def until(
         self, true: Callable[[], object], within: float = 5.0, what: str = "it"
@@ -136,13 +121,13 @@ class TwilioServer:
 
     async def down(self, status: int | None = None) -> None:
         """Be gone: connections are refused; with `status` every request gets that instead."""
-        self._down = status
+        self.ledger.down = status
         if status is None:
             await self._door.down()
 
     async def up(self) -> None:
         """Be back, on the same port."""
-        self._down = None
+        self.ledger.down = None
         await self._door.up()
 
     # the API
@@ -168,42 +153,20 @@ class TwilioServer:
     async def _answer(
         self, request: web.Request, method: str, work: Callable[..., web.Response]
     ) -> web.StreamResponse:
-        if self._down is not None:
-            return web.Response(status=self._down, text="upstream connect error")
-        at, outcome = time.monotonic(), {"error": 0, "done": False}
         args = {**request.query, **{k: str(v) for k, v in (await request.post()).items()}}
+        call = Call(method=method, args=args, channel=args.get("To", ""))
 
         async def done() -> web.Response:
             try:
                 self._admit(request)
                 answer = work(request, args)
             except TwilioError as refusal:
-                outcome["error"] = refusal.code
+                call.error = str(refusal.code)
                 return _refused(refusal)
-            outcome["done"] = True
+            call.done = True
             return answer
 
-        if self.latency:
-            await asyncio.sleep(self.latency)
-        fault = self.faults.take(method, args.get("To", ""))
-        if fault is None:
-            answer = await done()
-        else:
-            answer = await spoil(fault, request, done, _spoilt, self._closing)
-        silent = fault is not None and fault.failure in {Failure.RESET, Failure.HANG}
-        status = 0 if silent else answer.status
-        self.calls_made.append(
-            Call(
-                at=at,
-                method=method,
-                args=args,
-                status=status,
-                error=outcome["error"],
-                done=bool(outcome["done"]),
-            )
-        )
-        self._pulse.beat()
-        return answer
+        return await self.ledger.answer(request, call, done, _spoilt)
 
     def _admit(self, request: web.Request) -> None:
         pair = base64.b64encode(f"{self.account_sid}:{self.auth_token}".encode()).decode()
@@ -343,3 +306,10 @@ def _page(path: str, query: dict[str, str], key: str, found: list[Json]) -> Json
         "next_page_uri": uri(number + 1) if start + size < len(found) else None,
         "previous_page_uri": uri(number - 1) if number else None,
     }
+
+
+if __name__ == "__main__":
+    from tests.vendors.process import main
+    from tests.vendors.twilio_desk import TwilioDesk
+
+    main(lambda port: TwilioServer(port=port), TwilioDesk)
