@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 from sqlalchemy import Text, bindparam, func, select, type_coerce, update
@@ -14,13 +15,22 @@ from storage.errors import StaleIncident, UnknownIncident
 from storage.model.alert import Severity
 from storage.model.incident import Incident, IncidentId, Status
 from storage.model.person import PersonId
-from storage.sql.columns import clean
 from storage.sql.rows import as_row, chunks, insert, is_number
 from storage.sql.schema import OPEN, incidents
+
+FIELDS = [column for column in incidents.c if column.name != "group_digest"]
 
 
 def _incident(row: Any) -> Incident:
     return Incident(**row._mapping)
+
+
+def _row(incident: Incident) -> dict[str, Any]:
+    return as_row(incident, "id") | {"group_digest": _digest(incident.group)}
+
+
+def _digest(group: str) -> str:
+    return blake2b(group.encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
 async def create(tx: AsyncConnection, incident: Incident) -> Incident:
@@ -40,7 +50,7 @@ async def create_many(tx: AsyncConnection, new: Sequence[Incident]) -> list[Inci
         return []
     statement = insert(tx, incidents).returning(incidents.c.id, sort_by_parameter_order=True)
     try:
-        found = await tx.execute(statement, [as_row(incident, "id") for incident in new])
+        found = await tx.execute(statement, [_row(incident) for incident in new])
     except IntegrityError as error:
         raise StaleIncident("another writer opened an incident for this group first") from error
     ids = found.scalars().all()
@@ -59,7 +69,7 @@ async def get_many(tx: AsyncConnection, ids: Collection[IncidentId]) -> dict[Inc
     """Return those of `ids` that exist."""
     found = {}
     for some in chunks([id for id in ids if is_number(id)]):
-        rows = await tx.execute(select(incidents).where(incidents.c.id.in_(some)))
+        rows = await tx.execute(select(*FIELDS).where(incidents.c.id.in_(some)))
         found.update({row.id: _incident(row) for row in rows})
     return found
 
@@ -90,7 +100,7 @@ async def save_many(tx: AsyncConnection, changes: Sequence[tuple[Incident, int]]
     names = [column.name for column in incidents.c if column.name != "id"]
     statement = statement.values({name: bindparam(name) for name in names})
     try:
-        await tx.execute(statement, [as_row(it, "id") | {"number": it.id} for it in saved])
+        await tx.execute(statement, [_row(it) | {"number": it.id} for it in saved])
     except IntegrityError as error:
         raise StaleIncident("another incident of the same group was opened meanwhile") from error
     return saved
@@ -108,13 +118,16 @@ async def _lock(tx: AsyncConnection, ids: Collection[IncidentId]) -> Mapping[Inc
 
 async def latest_of_groups(tx: AsyncConnection, groups: Collection[str]) -> dict[str, Incident]:
     """Return the newest incident, open or not, of each group that ever had one."""
-    asked = {clean(group): group for group in groups}
+    digests = {_digest(group): group for group in groups}
+    key = incidents.c.group_digest
     found = {}
-    for some in chunks(asked):
-        of_groups = incidents.c.group.in_(some)
-        newest = select(func.max(incidents.c.id)).where(of_groups).group_by(incidents.c.group)
-        rows = await tx.execute(select(incidents).where(incidents.c.id.in_(newest)))
-        found.update({asked[row.group]: _incident(row) for row in rows})
+    for some in chunks(digests):
+        newest = select(func.max(incidents.c.id)).where(key.in_(some)).group_by(key)
+        rows = await tx.execute(select(*FIELDS, key).where(incidents.c.id.in_(newest)))
+        for *values, digest in rows:
+            pairs = zip(FIELDS, values, strict=True)
+            incident = Incident(**{column.name: value for column, value in pairs})
+            found[digests[digest]] = incident
     return found
 
 
@@ -129,7 +142,7 @@ async def search(
     newest_first: bool = True,
 ) -> list[Incident]:
     """Return incidents opened in [since, until), by number; limit None: all of them."""
-    query = select(incidents)
+    query = select(*FIELDS)
     if statuses is not None:
         query = query.where(incidents.c.status.in_(statuses))
         if all(status.is_open for status in statuses):
@@ -153,6 +166,6 @@ async def asked(tx: AsyncConnection, person: PersonId) -> list[Incident]:
     """Return the incidents that wait for somebody's answer and for which `person` was paged."""
     listed = type_coerce(incidents.c.rung, Text).contains(json.dumps(person), autoescape=True)
     waiting = incidents.c.status == Status.TRIGGERED
-    query = select(incidents).where(OPEN, waiting, listed).order_by(incidents.c.id)
+    query = select(*FIELDS).where(OPEN, waiting, listed).order_by(incidents.c.id)
     # LIKE knows no case on SQLite and no list elements anywhere: it only narrows down.
     return [it for it in map(_incident, await tx.execute(query)) if person in it.rung]

@@ -42,6 +42,7 @@ incidents = Table(
     metadata,
     Column("id", Number, primary_key=True),
     Column("group", PlainText, nullable=False),
+    Column("group_digest", Text, nullable=False),  # a group's text is too long for an index
     Column("title", PlainText, nullable=False),
     Column("severity", enum_text(Severity), nullable=False),
     Column("category", enum_text(Category), nullable=False),
@@ -69,11 +70,11 @@ incidents = Table(
 # Conditions of partial indexes stand as literals: with a parameter the planner cannot use them.
 OPEN = incidents.c.status != literal_column("'resolved'")
 
-Index("ix_incidents_group", incidents.c.group, incidents.c.id)
+Index("ix_incidents_group", incidents.c.group_digest, incidents.c.id)
 Index("ix_incidents_opened_at", incidents.c.opened_at)
 Index(
     "ux_incidents_open_group",  # two writers never open two incidents for one group
-    incidents.c.group,
+    incidents.c.group_digest,
     unique=True,
     sqlite_where=OPEN,
     postgresql_where=OPEN,
@@ -127,7 +128,7 @@ outbox = Table(
     "outbox",
     metadata,
     Column("id", Number, primary_key=True),
-    Column("key", PlainText, nullable=False, unique=True),
+    Column("key", PlainText, nullable=False),
     Column("purpose", enum_text(Purpose), nullable=False),
     Column("severity", enum_text(Severity), nullable=False),
     Column("urgency", Integer, nullable=False),  # severity, then purpose; 0 goes first

@@ -1,0 +1,1 @@
+"""alembic's environment. A version that was released is never changed again."""
