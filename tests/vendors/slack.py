@@ -133,15 +133,17 @@ class SlackServer:
         return await self._sent(made)
 
     async def press(
-        self, channel: str, ts: str, action_id: str, *, user: str = "U1"
+        self, channel: str, ts: str, action_id: str, *, user: str = "U1", choice: str = ""
     ) -> Interaction:
-        """Press a button of a message; LookupError when the message has no such button."""
+        """Press a button of a message, or take the `choice` (an option's value) of a menu.
+
+        LookupError when the message has no such button or choice.
+        """
         message = self.space.find(channel, ts)
         made = self._interaction("interactive", user, channel)
         made.message = message
-        action = press_payload(
-            message, action_id, self._user(user), self._place(channel), self.space.new_ts()
-        )
+        place = self._place(channel)
+        action = press_payload(message, action_id, self._user(user), place, choice)
         made.payload = action | self._links(made)
         return await self._sent(made)
 

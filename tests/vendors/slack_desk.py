@@ -50,10 +50,16 @@ class SlackDesk(Desk):
         return await _acknowledged(typed, wait)
 
     async def press(
-        self, channel: str, ts: str, action_id: str, user: str = "U1", wait: float = 3.0
+        self,
+        channel: str,
+        ts: str,
+        action_id: str,
+        user: str = "U1",
+        choice: str = "",
+        wait: float = 3.0,
     ) -> Json:
-        """Press a button; wait so many seconds for the ack."""
-        press = await self._vendor.press(channel, ts, action_id, user=user)
+        """Press a button, or take a choice of a menu; wait so many seconds for the ack."""
+        press = await self._vendor.press(channel, ts, action_id, user=user, choice=choice)
         return await _acknowledged(press, wait)
 
     async def redeliver(self, envelope_id: str, wait: float = 3.0) -> Json:

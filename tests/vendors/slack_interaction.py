@@ -132,11 +132,21 @@ def command_payload(command: str, text: str, user: User, channel: Channel, **lin
     }
 
 
-def press_payload(message: Message, action_id: str, user: User, channel: Channel, ts: str) -> Json:
-    """Build the action part of what a pressed button sends; LookupError when there is none."""
+def press_payload(
+    message: Message, action_id: str, user: User, channel: Channel, choice: str = ""
+) -> Json:
+    """Build what a pressed button sends, or a menu in which `choice` was taken.
+
+    LookupError when the message has no such element, or the menu no such choice.
+    """
     element = message.element(action_id)
     shown = {"action_id", "block_id", "type", "text", "value", "style"} & element.keys()
-    action = {key: element[key] for key in sorted(shown)} | {"action_ts": ts}
+    action = {key: element[key] for key in sorted(shown)} | {"action_ts": f"{time.time():.6f}"}
+    if choice:
+        options = {option["value"]: option for option in element.get("options", [])}
+        if choice not in options:
+            raise LookupError(f"{action_id!r} offers {sorted(options)}, not {choice!r}")
+        action["selected_option"] = options[choice]
     hidden = bool(message.visible_to)
     thread = {"thread_ts": message.thread_ts} if message.thread_ts else {}
     payload: Json = {

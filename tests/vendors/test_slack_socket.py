@@ -93,6 +93,22 @@ async def test_a_press_changes_the_message(slack: SlackServer) -> None:
             await slack.press("C1", ts, "ack")
 
 
+async def test_a_choice_of_a_menu_is_sent(slack: SlackServer) -> None:
+    label = {"type": "plain_text", "text": "30 minutes"}
+    options = [{"text": label, "value": "30m"}]
+    menu = {
+        "type": "static_select",
+        "action_id": "snooze",
+        "placeholder": label,
+        "options": options,
+    }
+    ts = slack.space.post("C1", "UBOT", "disk", [{"type": "actions", "elements": [menu]}]).ts
+    press = await slack.press("C1", ts, "snooze", choice="30m")
+    assert press.payload["actions"][0]["selected_option"]["value"] == "30m"
+    with pytest.raises(LookupError, match=r"offers \['30m'\], not '2h'"):
+        await slack.press("C1", ts, "snooze", choice="2h")
+
+
 async def test_a_form_and_an_event_reach_the_app(slack: SlackServer) -> None:
     async with bolt(slack, listeners) as app:
         await slack.connected()
