@@ -1,0 +1,234 @@
+"""From an incident to what any channel can render. Plain text; channels escape."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from routing.alerts.group import urgent_first
+from routing.delivery.channel import Action, Line, Message
+from routing.delivery.words import (
+    flat,
+    lasting,
+    lines_of,
+    listed,
+    moment,
+    number,
+    shortened,
+    web_link,
+)
+from routing.incidents.timeline import named, newest
+from routing.playbook import Playbook
+from storage.model.alert import Alert, Severity
+from storage.model.delivery import Purpose
+from storage.model.incident import Incident, Status
+from storage.model.person import PersonId
+
+LONGEST_TITLE, LONGEST_SUMMARY, LONGEST_ALERT = 150, 1_000, 200
+MOST_ALERTS, MOST_LINES, MOST_SUMMARY_LINES = 10, 30, 6
+
+ACKNOWLEDGE = Action(verb="ack", label="Acknowledge")
+SNOOZE = Action(verb="snooze 30m", label="Snooze 30m")
+RESOLVE = Action(verb="resolve", label="Resolve", danger=True)
+ACTIONS: dict[Status, tuple[Action, ...]] = {
+    Status.GATHERING: (),
+    Status.TRIGGERED: (ACKNOWLEDGE, SNOOZE, RESOLVE),
+    Status.ACKNOWLEDGED: (SNOOZE, RESOLVE),
+    Status.SNOOZED: (ACKNOWLEDGE, RESOLVE),
+    Status.RESOLVED: (),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Everything that a message about an incident is made from.
+
+    asked: whom the present step asked.   until: when the acknowledgement or the snooze ends.
+    lines: the incident's story, oldest first.   now: aware UTC, when it is said.
+    """
+
+    incident: Incident
+    alerts: Sequence[Alert]
+    playbook: Playbook
+    now: datetime
+    lines: tuple[Line, ...] = ()
+    asked: tuple[PersonId, ...] = ()
+    until: datetime | None = None
+
+    def name(self, person: PersonId) -> str:
+        """Return how a person is called; their id where the configuration lost them."""
+        known = self.playbook.people.get(person)
+        return flat(known.name) if known else flat(person)
+
+
+def room_message(
+    scene: Scene, *, asked: tuple[str, ...] = (), asked_keys: tuple[str, ...] = ()
+) -> Message:
+    """Show the incident as it stands, with its newest history.
+
+    asked, asked_keys: addresses on the room's channel of those whose page waits to be carried by
+    this message, and the keys of these pages.
+    """
+    return _message(
+        scene, Purpose.ROOM, newest(scene.lines, MOST_LINES), asked=asked, asked_keys=asked_keys
+    )
+
+
+def page_message(scene: Scene, address: str) -> Message:
+    """Ask one person, who is reached at `address`, to answer."""
+    return _message(scene, Purpose.PAGE, (), asked=(address,), asked_keys=())
+
+
+def notice_message(scene: Scene, text: str) -> Message:
+    """Tell one person how it went on; nothing is asked of them."""
+    incident = scene.incident
+    return Message(
+        purpose=Purpose.NOTICE,
+        title=title(incident),
+        incident=incident.id,
+        version=incident.version,
+        status=incident.status,
+        severity=incident.severity,
+        summary=shortened(flat(named(text, scene.playbook.people)), LONGEST_SUMMARY),
+        link=link(incident, scene.playbook),
+    )
+
+
+def trouble_message(title: str, text: str, playbook: Playbook) -> Message:
+    """Tell an administrator about trouble of Tocsin's own."""
+    return Message(
+        purpose=Purpose.NOTICE,
+        title=shortened(flat(title), LONGEST_TITLE),
+        severity=Severity.WARNING,
+        summary=shortened(lines_of(text, MOST_SUMMARY_LINES), LONGEST_SUMMARY),
+        link=playbook.link,
+    )
+
+
+def title(incident: Incident) -> str:
+    """Return `#42 CheckoutSlow`."""
+    return shortened(f"#{incident.id} {flat(incident.title)}", LONGEST_TITLE)
+
+
+def link(incident: Incident, playbook: Playbook) -> str:
+    """Return the address of the incident's page on the console; empty where there is none."""
+    return f"{playbook.link}/incidents/{incident.id}" if playbook.link else ""
+
+
+def _message(
+    scene: Scene,
+    purpose: Purpose,
+    lines: tuple[Line, ...],
+    *,
+    asked: tuple[str, ...],
+    asked_keys: tuple[str, ...],
+) -> Message:
+    incident = scene.incident
+    return Message(
+        purpose=purpose,
+        title=title(incident),
+        incident=incident.id,
+        version=incident.version,
+        status=incident.status,
+        severity=incident.severity,
+        summary=summary(scene.alerts),
+        facts=_facts(scene),
+        actions=ACTIONS[incident.status],
+        lines=lines,
+        asked=asked,
+        asked_keys=asked_keys,
+        link=link(incident, scene.playbook),
+    )
+
+
+def summary(alerts: Sequence[Alert]) -> str:
+    """Return the sentence a tired person needs: what the most urgent alert says of itself."""
+    for alert in urgent_first(alerts):
+        for name in ("summary", "description", "message"):
+            if text := lines_of(alert.annotations.get(name), MOST_SUMMARY_LINES):
+                return shortened(text, LONGEST_SUMMARY)
+    return ""
+
+
+def state(scene: Scene) -> str:
+    """Say in words where the incident stands: `escalated to step 2, asked Ada`."""
+    incident = scene.incident
+    owner = scene.name(incident.owner) if incident.owner else "somebody"
+    until = f" until {moment(scene.until, scene.now)}" if scene.until else ""
+    match incident.status:
+        case Status.GATHERING:
+            words = "gathering alerts"
+        case Status.TRIGGERED:
+            words = _triggered(scene)
+        case Status.ACKNOWLEDGED:
+            words = f"acknowledged by {owner}{until}"
+        case Status.SNOOZED:
+            words = f"snoozed by {owner}{until}"
+        case Status.RESOLVED:
+            words = _resolved(scene)
+    if incident.no_data_since and incident.status.is_open:
+        words += f", no data since {moment(incident.no_data_since, scene.now)}"
+    return f"{words}, not delivered" if incident.undelivered else words
+
+
+def _triggered(scene: Scene) -> str:
+    step = scene.incident.step
+    words = f"escalated to step {step + 1}" if step > 0 else "triggered"
+    names = listed([scene.name(person) for person in scene.asked])
+    return f"{words}, asked {names}" if names else words
+
+
+def _resolved(scene: Scene) -> str:
+    incident = scene.incident
+    by = f"by {scene.name(incident.resolved_by)}" if incident.resolved_by else "by itself"
+    took = (incident.resolved_at or incident.opened_at) - incident.opened_at
+    after = f" after {lasting(took)}" if took >= timedelta(0) else ""
+    quiet = "; still firing, quiet until it clears" if incident.quiet else ""
+    return f"resolved {by}{after}{quiet}"
+
+
+def _facts(scene: Scene) -> tuple[tuple[str, str], ...]:
+    incident, ordered = scene.incident, urgent_first(scene.alerts)
+    facts = [
+        ("State", state(scene)),
+        ("Severity", str(incident.severity)),
+        ("Category", str(incident.category)),
+    ]
+    if len(ordered) == 1 and ordered[0].value is not None:
+        facts.append(("Value", number(ordered[0].value)))
+    started = min((alert.starts_at for alert in ordered), default=incident.opened_at)
+    facts.append(("Since", moment(started, scene.now)))
+    if len(ordered) > 1:
+        facts.append(("Alerts", _alerts(ordered)))
+    return (*facts, *_links(ordered))
+
+
+def _alerts(ordered: Sequence[Alert]) -> str:
+    firing = sum(alert.is_firing for alert in ordered)
+    lines = [f"{firing} of {len(ordered)} firing", *map(_alert, ordered[:MOST_ALERTS])]
+    more = len(ordered) - MOST_ALERTS
+    return "\n".join([*lines, f"and {more} more"] if more > 0 else lines)
+
+
+def _alert(alert: Alert) -> str:
+    told = alert.labels.without("__name__", "alertname", "severity", "category")
+    words = [flat(alert.name) or "alert", *(f"{flat(k)}={flat(v)}" for k, v in told)]
+    if alert.value is not None:
+        words.append(f"({number(alert.value)})")
+    if not alert.is_firing:
+        words.append("resolved")
+    elif alert.no_data_since:
+        words.append("no data")
+    return shortened(" ".join(words), LONGEST_ALERT)
+
+
+def _links(ordered: Sequence[Alert]) -> list[tuple[str, str]]:
+    wanted = (
+        ("Runbook", ("runbook_url", "runbook")),
+        ("Dashboard", ("dashboard_url", "dashboard")),
+    )
+    found = []
+    for label, names in wanted:
+        links = (web_link(it.annotations.get(name)) for it in ordered for name in names)
+        if first := next(filter(None, links), ""):
+            found.append((label, first))
+    return found

@@ -1,0 +1,80 @@
+"""One event thought through to its end: who is asked, and what follows when that is nobody."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from routing.incidents.effects import Effect, Effects, PageStep, Transition
+from routing.incidents.events import Rung, Undelivered
+from routing.incidents.machine import transition
+from routing.oncall.expand import Ring
+from storage.model.incident import Incident
+
+Expand = Callable[[Incident, PageStep], tuple[Ring, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A line for the record: `what` in a word, `because` in a sentence."""
+
+    what: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What an event comes to, ready to be written.
+
+    before:  the incident as it was loaded; None: it is to be opened.
+    after:   the incident as it is to be saved; those asked stand in `rung`.
+    effects: what else follows, in order, less the page steps.
+    rings:   whom to ask.
+    facts:   lines for the record.
+    """
+
+    before: Incident | None
+    after: Incident
+    effects: Effects = ()
+    rings: tuple[Ring, ...] = ()
+    facts: tuple[Fact, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write at all."""
+        return self.before == self.after and not (self.effects or self.rings or self.facts)
+
+
+def follow(before: Incident | None, change: Transition, expand: Expand, now: datetime) -> Decision:
+    """Turn a transition into a decision: page steps become people to ask.
+
+    A step that reaches nobody is never silent: the machine hears that it was not delivered, and
+    what it says then (the next step at once, most often) is thought through as well.
+    """
+    facts = (Fact(what=change.what, because=change.because),) if change.what else ()
+    decision = Decision(before=before, after=change.incident, facts=facts)
+    for effect in change.effects:
+        decision = _with(decision, effect, expand, now)
+    return decision
+
+
+def _with(decision: Decision, effect: Effect, expand: Expand, now: datetime) -> Decision:
+    if not isinstance(effect, PageStep):
+        return replace(decision, effects=(*decision.effects, effect))
+    incident = decision.after
+    rings = expand(incident, effect)
+    if rings:
+        people = tuple(dict.fromkeys(ring.person for ring in rings))
+        asked = transition(incident, Rung(people), now).incident
+        return replace(decision, after=asked, rings=decision.rings + rings)
+    if not incident.severity.escalates:
+        nobody = Fact(what="asked nobody", because="the step names nobody who can be asked by chat")
+        return replace(decision, facts=(*decision.facts, nobody))
+    lost = transition(incident, Undelivered(effect.round, effect.step), now)
+    then = follow(incident, lost, expand, now)
+    return replace(
+        decision,
+        after=then.after,
+        effects=decision.effects + then.effects,
+        rings=decision.rings + then.rings,
+        facts=decision.facts + then.facts,
+    )
