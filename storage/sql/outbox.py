@@ -85,18 +85,21 @@ async def claim_due(
     lease: float,
     limit: int,
     busy: Collection[tuple[str, str]] = (),
+    full: Collection[str] = (),
 ) -> list[OutboxMessage]:
     """Lease up to `limit` due messages to `owner` for `lease` seconds, the most urgent first.
 
     Order: criticals first, within a severity pages, notices, rooms, then the longest overdue.
-    Due: waiting, `not_before` has come, no lease is running, and (channel, address) is not
-    among `busy`. A crashed owner's messages come back when its lease ends. Replicas never
+    Due: waiting, `not_before` has come, no lease is running, (channel, address) is not among
+    `busy` and the channel not among `full`. A crashed owner's messages come back when its lease ends. Replicas never
     claim the same message: on PostgreSQL locked rows are skipped, on SQLite writers take turns.
     """
     free = or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now)
     ready = and_(WAITING, outbox.c.not_before <= now, free)
     if busy:
         ready &= tuple_(outbox.c.channel, outbox.c.address).not_in(sorted(set(busy)))
+    if full:
+        ready &= outbox.c.channel.not_in(sorted(full))
     due = (
         select(outbox.c.id)
         .where(ready)
@@ -109,6 +112,34 @@ async def claim_due(
     claim = update(outbox).where(outbox.c.id.in_(select(due.c.id))).values(taken | counted)
     claimed = map(read, (await tx.execute(claim.returning(*FIELDS))).all())
     return sorted(claimed, key=lambda it: (_urgency(it), it.not_before, it.id))
+
+
+async def put_back(tx: AsyncConnection, message: OutboxMessage, *, not_before: Steady) -> bool:
+    """Give a claimed message back untried: no attempt is counted. False: no longer held."""
+    values = {"not_before": not_before, "attempts": outbox.c.attempts - 1}
+    back = values | {"leased_by": None, "leased_until": None}
+    return (await tx.execute(update(outbox).where(_held(message)).values(back))).rowcount > 0
+
+
+async def bring_forward(
+    tx: AsyncConnection, incident: IncidentId, channel: str, now: Steady
+) -> int:
+    """Make an incident's waiting pages on this channel due at `now`; return how many."""
+    pages = and_(outbox.c.incident == incident, outbox.c.purpose == Purpose.PAGE)
+    waiting = and_(pages, WAITING, outbox.c.channel == channel, outbox.c.not_before > now)
+    return (await tx.execute(update(outbox).where(waiting).values(not_before=now))).rowcount
+
+
+async def record_carried(
+    tx: AsyncConnection, keys: Collection[str], *, provider_id: str, sent_at: datetime
+) -> list[OutboxMessage]:
+    """Note that the waiting pages with these keys went out within another message."""
+    if not keys:
+        return []
+    facts = {"provider_id": provider_id, "sent_at": sent_at, "error": ""}
+    carried = update(outbox).where(outbox.c.key.in_(sorted(keys)), WAITING)
+    carried = carried.values(status=DeliveryStatus.SENT, **facts)
+    return [read(row) for row in (await tx.execute(carried.returning(*FIELDS))).all()]
 
 
 async def record_sent(
@@ -144,11 +175,6 @@ async def record_failed(tx: AsyncConnection, message: OutboxMessage, *, error: s
 async def _record(
     tx: AsyncConnection, message: OutboxMessage, *, status: DeliveryStatus, **facts: Any
 ) -> bool:
-    mine = and_(
-        outbox.c.id == message.id,
-        outbox.c.claim == message.claim,
-        outbox.c.leased_until.is_not(None),
-    )
     current = outbox.c.revision == message.revision
     values = facts | {
         "status": case(
@@ -158,7 +184,13 @@ async def _record(
         "leased_by": None,
         "leased_until": None,
     }
-    return (await tx.execute(update(outbox).where(mine).values(values))).rowcount > 0
+    return (await tx.execute(update(outbox).where(_held(message)).values(values))).rowcount > 0
+
+
+def _held(message: OutboxMessage) -> ColumnElement[bool]:
+    """Hold where the claim that took `message` is still the one that counts."""
+    same = and_(outbox.c.id == message.id, outbox.c.claim == message.claim)
+    return and_(same, outbox.c.leased_until.is_not(None))
 
 
 async def record_outcome(
@@ -241,6 +273,12 @@ async def get(tx: AsyncConnection, id: OutboxId) -> OutboxMessage | None:
     """Return one message as it stands."""
     found = await _select(tx, outbox.c.id == id)
     return found[0] if found else None
+
+
+async def by_keys(tx: AsyncConnection, keys: Collection[str]) -> dict[str, OutboxMessage]:
+    """Return the messages that have these keys."""
+    found = await _select(tx, outbox.c.key.in_(sorted(keys))) if keys else []
+    return {message.key: message for message in found}
 
 
 async def of_incident(tx: AsyncConnection, id: IncidentId) -> list[OutboxMessage]:
