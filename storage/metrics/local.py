@@ -13,14 +13,14 @@ from storage.model.sample import Selection
 from storage.promql.evaluate import Grid, Limits, Value, evaluate
 from storage.promql.parse import parse
 from storage.promql.plan import Load, plan
-from storage.promql.tree import Expr
-from storage.promql.values import Matrix, Scalar, Text, Vector
+from storage.promql.tree import Expr, Subquery, walk
+from storage.promql.values import Matrix, Scalar, Vector
 
 SMALL_SPAN = 2 * 3600.0
 """Seconds of history that are loaded on the event loop itself: about what the head holds."""
 
-SMALL_SAMPLES = 50_000
-"""Samples evaluated on the event loop itself; a thread costs more than this does."""
+SMALL_WORK = 50_000
+"""Samples, or series times steps, evaluated on the event loop itself: some milliseconds."""
 
 HEAVY_AT_ONCE = 4
 
@@ -77,7 +77,7 @@ class LocalMetrics:
             case Vector() as vector:
                 return vector.at(start)
             case Scalar(values):
-                times = start + np.arange(len(values)) * step
+                times = start + np.arange(len(values), dtype=np.float64) * step
                 return Matrix((Labels(),), times, values[None, :], np.ones((1, len(values)), bool))
         raise QueryError(f"{query}: an instant vector or a number is needed here")
 
@@ -102,11 +102,12 @@ class LocalMetrics:
     async def _answer(self, query: str, grid: Grid) -> Value:
         expr = _parsed(query)
         loads = plan(expr, grid)
-        if any(load.end - load.start > SMALL_SPAN for load in loads):
+        long = any(load.end - load.start > SMALL_SPAN for load in loads)
+        if long or any(isinstance(part, Subquery) for part in walk(expr)):
             async with self._heavy:
                 return await asyncio.to_thread(self._load_and_evaluate, expr, grid, loads)
         loaded = self._load(loads)
-        if _samples(loaded) <= SMALL_SAMPLES:
+        if max(_samples(loaded), _series(loaded) * grid.size) <= SMALL_WORK:
             return evaluate(expr, grid, loaded, self._limits)
         async with self._heavy:
             return await asyncio.to_thread(evaluate, expr, grid, loaded, self._limits)
@@ -125,6 +126,10 @@ class LocalMetrics:
                     "are allowed: take a shorter range, or match fewer series"
                 )
         return loaded
+
+
+def _series(loaded: Mapping[Load, Selection]) -> int:
+    return sum(len(selection.labels) for selection in loaded.values())
 
 
 def _samples(loaded: Mapping[Load, Selection]) -> int:

@@ -161,7 +161,7 @@ class _Evaluation:
                 flat, reached = Flat.of(selection, stale=False), self.steps.reached(selector)
             case Subquery(inner, range_ms):
                 inside = replace(self, steps=self.steps.within(expr))
-                frame = inside.vector_of(inner)
+                frame = inside.vector(inner)
                 flat = Flat.of_frame(frame, inside.steps.times)
                 reached = self.steps.reached(expr)
             case _:

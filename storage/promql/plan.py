@@ -62,6 +62,11 @@ class Grid:
         """Say whether there is but one moment."""
         return self.start == self.end
 
+    @property
+    def size(self) -> int:
+        """How many moments there are."""
+        return 1 if self.is_instant else int((self.end - self.start) / self.step) + 1
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
