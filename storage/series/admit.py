@@ -113,12 +113,16 @@ def _fits(labels: Labels, series: int, options: SeriesOptions) -> bool:
     return (
         series < options.max_series
         and len(labels) <= options.max_labels
-        and _bytes(labels) <= options.max_label_bytes
+        and 0 <= _bytes(labels) <= options.max_label_bytes
     )
 
 
 def _bytes(labels: Labels) -> int:
-    return sum(len(text.encode("utf-8", "surrogatepass")) for pair in labels for text in pair)
+    """Count the UTF-8 bytes of names and values; -1: not Unicode, no pattern could be tried."""
+    try:
+        return sum(len(text.encode()) for pair in labels for text in pair)
+    except UnicodeEncodeError:
+        return -1
 
 
 def _by_history(numbers: Ints, times: Ints, head: Head, out_of_order: int) -> Ints:
@@ -200,6 +204,8 @@ def _example(sample: Sample, verdict: Verdict, now: datetime, options: SeriesOpt
 def _limit(labels: Labels, options: SeriesOptions) -> str:
     if len(labels) > options.max_labels:
         return f"a new series of {len(labels)} labels; at most {options.max_labels} are allowed"
+    if _bytes(labels) < 0:
+        return "its labels are not valid Unicode (half of a surrogate pair)"
     if _bytes(labels) > options.max_label_bytes:
         most = options.max_label_bytes
         return f"a new series with {_bytes(labels)} bytes of labels; at most {most} are allowed"

@@ -41,6 +41,7 @@ class Blocks:
         self._lock = Lock()
         self._directories: OrderedDict[str, Directory] = OrderedDict()
         self._segments = catalogue.segments()
+        self._saved = catalogue.highest()
         self._drop_strangers()
         for segment in self.good:
             path = self._path(segment)
@@ -88,10 +89,13 @@ class Blocks:
             name=path.name, window=window.start, upto=upto, bytes=size, samples=window.samples,
             first=int(readings.times.min()), last=int(readings.times.max()),
         )  # fmt: skip
-        known = zip(
-            numbers.tolist(), index.labels_of(numbers), newest(numbers).tolist(), strict=True
-        )
+        # Also series that are only in the head: so those that the journal alone knows always have
+        # higher numbers than those of the catalogue, and are learnt in ascending order.
+        unsaved = index.all()
+        told = np.union1d(numbers, unsaved[unsaved > self._saved])
+        known = zip(told.tolist(), index.labels_of(told), newest(told).tolist(), strict=True)
         self._catalogue.add(segment, known)
+        self._saved = max(self._saved, int(told[-1]))
         return segment
 
     def publish(self, segment: Segment) -> None:

@@ -77,6 +77,12 @@ class Catalogue:
         for number, labels, newest in rows:
             yield number, load_labels(labels), newest
 
+    def highest(self) -> int:
+        """Return the highest number among the series; -1 where there are none."""
+        with self._told():
+            (number,) = self._connection.execute("SELECT max(number) FROM series").fetchone()
+        return -1 if number is None else int(number)
+
     def metadata(self) -> dict[str, dict[str, str]]:
         """Return what senders told about metrics."""
         with self._told():
