@@ -78,8 +78,8 @@ def _case(name: str, found: "re.Match[str]", data: dict[Labels, list[tuple[float
 
 
 def _expect(case: Case, line: str) -> None:
-    if re.fullmatch(r"[-+\w.]+", line) and not re.match(r"[a-zA-Z_]\w* ", line):
-        case.expected[None] = [_number(line)]
+    if re.match(r"[-+]?(?:[\d.]|Inf|NaN)", line):
+        case.expected[None] = [_number(word) for word in line.split()]
     else:
         labels, values = _series(line)
         case.expected[labels] = values
@@ -94,7 +94,7 @@ def _series(line: str) -> tuple[Labels, list[float | None]]:
     if head in ("", "{}"):
         return Labels(), values
     selector = parse(head)
-    assert isinstance(selector, Selector)
+    assert isinstance(selector, Selector), line
     assert all(matcher.op is MatchOp.EQUAL for matcher in selector.matchers)
     return Labels.of({matcher.name: matcher.value for matcher in selector.matchers}), values
 
