@@ -91,8 +91,9 @@ async def claim_due(
 
     Order: criticals first, within a severity pages, notices, rooms, then the longest overdue.
     Due: waiting, `not_before` has come, no lease is running, (channel, address) is not among
-    `busy` and the channel not among `full`. A crashed owner's messages come back when its lease ends. Replicas never
-    claim the same message: on PostgreSQL locked rows are skipped, on SQLite writers take turns.
+    `busy` and the channel not among `full`. A crashed owner's messages come back when its lease
+    ends. Replicas never claim the same message: on PostgreSQL locked rows are skipped, on
+    SQLite writers take turns.
     """
     free = or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now)
     ready = and_(WAITING, outbox.c.not_before <= now, free)

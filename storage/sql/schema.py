@@ -157,6 +157,7 @@ outbox = Table(
 
 WAITING = outbox.c.status == literal_column("'waiting'")
 
+Index("ux_outbox_key", outbox.c.key, unique=True)
 Index(
     "ix_outbox_due",
     outbox.c.urgency,

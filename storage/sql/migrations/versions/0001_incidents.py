@@ -224,6 +224,7 @@ def _outbox() -> None:
     )
     op.create_index("ix_outbox_incident", "outbox", ["incident", "round", "step"])
     op.create_index("ix_outbox_status", "outbox", ["status", "sent_at"])
+    op.create_index("ux_outbox_key", "outbox", ["key"], unique=True)
 
 
 def _posts() -> None:

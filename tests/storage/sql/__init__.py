@@ -1,0 +1,1 @@
+"""Tests of the incident database, on both databases where they may differ."""
