@@ -189,7 +189,7 @@ class Journal:
         if self._untrimmed is None:
             return
         path, size = self._untrimmed
-        if size:
+        if size > len(MAGIC):
             os.truncate(path, size)
         else:
             path.unlink(missing_ok=True)
