@@ -24,6 +24,8 @@ _TOKEN = re.compile(
 _WORDS_BETWEEN = {"and", "or", "unless", "atan2"}
 _MARKS_BETWEEN = {"+", "-", "*", "/", "%", "^", "==", "!=", ">", "<", ">=", "<="}
 _LISTS = {"by", "without", "on", "ignoring", "group_left", "group_right"}
+_LISTS_MAYBE = {"group_left", "group_right"}
+_KEYWORDS = _WORDS_BETWEEN | _LISTS | {"bool", "offset"} | AGGREGATIONS.keys()
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -37,12 +39,16 @@ class Token:
 
 
 def tokens(text: str) -> list[Token]:
-    """Split a query into words, comments and white space left out."""
+    """Split a query into words, comments and white space left out; keywords in small letters."""
     return [
-        Token(found.lastgroup or "", found.group(), found.start())
+        Token(found.lastgroup or "", _small(found.group()), found.start())
         for found in _TOKEN.finditer(text)
         if found.lastgroup != "gap"
     ]
+
+
+def _small(word: str) -> str:
+    return word.lower() if word.lower() in _KEYWORDS else word
 
 
 def place(text: str, at: int) -> str:
@@ -123,11 +129,35 @@ def _wrong_type(text: str, words: Sequence[Token], found: "re.Match[str]") -> st
         hint = "; vector() makes a vector of a number"
     elif wanted == "scalar" and got == "vector":
         hint = "; scalar() makes a number of a vector of one series"
-    names = {"matrix": "a range vector", "vector": "an instant vector"}
-    return (
-        f"{where}{name}() expects {names.get(wanted, 'a ' + wanted)}, "
-        f"got {names.get(got, 'a ' + got)}{hint}"
-    )
+    return f"{where}{name}() expects {_kind(wanted)}, got {_kind(got)}{hint}"
+
+
+def _kind(word: str) -> str:
+    """Say what the parser calls a matrix or a vector as the manual does."""
+    return {"matrix": "a range vector", "vector": "an instant vector"}.get(word, f"a {word}")
+
+
+def _wrong_count(text: str, _: Sequence[Token], found: "re.Match[str]") -> str:
+    wanted, name, got = found.groups()
+    return f"{place_of_call(text, name)}{name}() takes {wanted} argument(s), got {got}"
+
+
+def _wrong_aggregate(text: str, words: Sequence[Token], found: "re.Match[str]") -> str:
+    wanted, got = found.groups()
+    named = {word.text for word in words} & set(AGGREGATIONS)
+    where = place_of_call(text, named.pop()) if len(named) == 1 else ""
+    return f"{where}the aggregation expects {_kind(wanted)}, got {_kind(got)}"
+
+
+def _set_of_numbers(text: str, words: Sequence[Token], found: "re.Match[str]") -> str:
+    word = next((word for word in words if word.text.lower() == found.group(1)), None)
+    where = f"{place(text, word.at)}: " if word else ""
+    return f"{where}`{found.group(1)}` joins two instant vectors; vector() makes one of a number"
+
+
+def _quoted(text: str, _: Sequence[Token], found: "re.Match[str]") -> str:
+    at = text.find(found.group(1))
+    return f"{place(text, at)}: {found.string}" if at >= 0 else found.string
 
 
 def _first_metric(words: Sequence[Token]) -> str:
@@ -184,6 +214,10 @@ _REASONS: Sequence[
 ] = (
     (re.compile(r"unknown function with name '(.*)'"), _unknown_function),
     (re.compile(r"expected type (\w+) in call to function '(\w+)', got (\w+)"), _wrong_type),
+    (re.compile(r"expected (.+) argument\(s\) in call to '(\w+)', got (\d+)"), _wrong_count),
+    (re.compile(r"expected type (\w+) in aggregation expression, got (\w+)"), _wrong_aggregate),
+    (re.compile(r"set operator '(\w+)' not allowed"), _set_of_numbers),
+    (re.compile(r"unexpected character: '(.)'"), _quoted),
     (re.compile(r"bad number or duration syntax: (.+)"), _bad_duration),
     (re.compile(r"illegal regex for (.+)"), _bad_regex),
     (re.compile(r"parenthes|inside braces|inside brackets|unclosed|unexpected right"), _brackets),
@@ -205,11 +239,15 @@ def _first_odd(words: Sequence[Token]) -> tuple[int, str] | None:
     while index < len(words):
         word = words[index]
         if word.text == "{" and word.kind == "mark":
+            if not want_operand and words[index - 1].kind != "name":
+                return index, "an operator"
             index, wanted = _after_matchers(words, index + 1)
             if wanted:
                 return index, wanted
             want_operand = False
         elif word.text in _LISTS and word.kind == "name":
+            if word.text not in _LISTS_MAYBE and _text_at(words, index + 1) != "(":
+                return index + 1, "'(' and the names of labels"
             index = _after_list(words, index + 1)
             continue
         elif word.text in _MARKS_BETWEEN or (word.kind == "name" and word.text in _WORDS_BETWEEN):
@@ -217,14 +255,22 @@ def _first_odd(words: Sequence[Token]) -> tuple[int, str] | None:
                 return index, "a metric, a number or a function"
             want_operand = True
         elif word.kind in {"name", "number", "text"}:
-            if word.text in {"offset", "bool"} and word.kind == "name":
-                index += 1 if word.text == "bool" else 2
+            if word.text == "bool" and word.kind == "name":
+                index += 1
+                continue
+            if word.text == "offset" and word.kind == "name":
+                index += 2 if _text_at(words, index + 1) in {"-", "+"} else 1
+                if index >= len(words) or words[index].kind != "number":
+                    return index, "a duration such as 5m"
+                index += 1
                 continue
             if not want_operand:
                 return index, "an operator"
             want_operand = False
         elif word.text in "(,":
             want_operand = True
+        elif word.text == "@" and not _reads_as_moment(words, index + 1):
+            return index + 1, "Unix seconds, start() or end()"
         elif word.text in "[@":
             index = _after_range(words, index)
             continue
@@ -236,6 +282,16 @@ def _first_odd(words: Sequence[Token]) -> tuple[int, str] | None:
             return index, "an operator, a metric, a number or a function"
         index += 1
     return (index, "a metric, a number or a function") if want_operand else None
+
+
+def _text_at(words: Sequence[Token], index: int) -> str:
+    return words[index].text if index < len(words) else ""
+
+
+def _reads_as_moment(words: Sequence[Token], index: int) -> bool:
+    if _text_at(words, index) in {"start", "end"}:
+        return _text_at(words, index + 1) == "(" and _text_at(words, index + 2) == ")"
+    return index < len(words) and words[index].kind == "number"
 
 
 def _after_list(words: Sequence[Token], index: int) -> int:

@@ -148,4 +148,7 @@ def _at(found: Any) -> int | Edge | None:
             return Edge.START
         case "AtModifierType.End":
             return Edge.END
-    return _ms(found.at - EPOCH)
+    try:
+        return _ms(found.at - EPOCH)
+    except (ValueError, OverflowError) as error:
+        raise QueryError("`@` takes Unix seconds, up to the year 9999") from error
