@@ -1,1 +1,0 @@
-"""How a rule judges numbers: one detector a file. Pure."""
