@@ -11,13 +11,16 @@ from storage.promql.functions import AGGREGATIONS, FUNCTIONS, REFUSED
 MOST_TOKENS = 2_000
 """Above some ten thousand the parser overflows its stack, which would end the whole process."""
 
+LONGEST_SECONDS = 1e10
+"""Three hundred years."""
+
 LONGEST_TEXT = 131_072
 
 _TOKEN = re.compile(
     r"""(?P<gap>\s+|\#[^\n]*)
     |(?P<text>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`[^`]*`)
     |(?P<number>0[xX][0-9a-fA-F]+|(?:\d+(?:ms|[smhdwy]))+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\w*)
-    |(?P<name>[^\W\d][\w:]*|:[\w:]+)
+    |(?P<name>[^\W\d][\w:]*|:[^\W\d][\w:]*)
     |(?P<mark>=~|!~|==|!=|>=|<=|.)""",
     re.VERBOSE | re.DOTALL,
 )
@@ -26,6 +29,7 @@ _MARKS_BETWEEN = {"+", "-", "*", "/", "%", "^", "==", "!=", ">", "<", ">=", "<="
 _LISTS = {"by", "without", "on", "ignoring", "group_left", "group_right"}
 _LISTS_MAYBE = {"group_left", "group_right"}
 _KEYWORDS = _WORDS_BETWEEN | _LISTS | {"bool", "offset"} | AGGREGATIONS.keys()
+_BEFORE_DURATION = {"[", ":", "offset"}
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
 
@@ -88,6 +92,21 @@ def refuse_unreadable(text: str) -> None:
         if word.text == "@" and after.text == "-":
             where = place(text, word.at)
             raise QueryError(f"{where}: `@` takes Unix seconds from 1970 on, not a negative number")
+    unsigned = [word for word in words if word.text not in {"-", "+"}]
+    for word, after in pairwise(unsigned):
+        if word.text in _BEFORE_DURATION and not _is_duration(after.text):
+            raise QueryError(
+                f"{place(text, after.at)}: {after.text} seconds is no duration; "
+                f"from 0.001 to {LONGEST_SECONDS:.0f}"
+            )
+
+
+def _is_duration(word: str) -> bool:
+    """Say whether a bare number can be seconds; the parser itself gives up on what cannot."""
+    try:
+        return 0.001 <= float(word) <= LONGEST_SECONDS
+    except ValueError:
+        return True
 
 
 def explain(text: str, reason: str) -> str:

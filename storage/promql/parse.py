@@ -57,7 +57,12 @@ def parse(text: str) -> Expr:
         found = promql_parser.parse(text)
     except ValueError as error:
         raise QueryError(explain(text, str(error))) from error
-    expr = _expr(found, 0)
+    try:
+        expr = _expr(found, 0)
+    except (ValueError, OverflowError) as error:
+        raise QueryError(
+            "a duration or a time is too large; `@` ends with the year 9999"
+        ) from error
     check(expr, text)
     return expr
 
@@ -148,7 +153,4 @@ def _at(found: Any) -> int | Edge | None:
             return Edge.START
         case "AtModifierType.End":
             return Edge.END
-    try:
-        return _ms(found.at - EPOCH)
-    except (ValueError, OverflowError) as error:
-        raise QueryError("`@` takes Unix seconds, up to the year 9999") from error
+    return _ms(found.at - EPOCH)

@@ -52,8 +52,7 @@ def rows(value: Value) -> dict[Labels | None, list[float | None]]:
 
 def alike(got: list[float | None], wanted: list[float | None]) -> bool:
     return len(got) == len(wanted) and all(
-        (a is None and b is None)
-        or (a is not None and b is not None and _near(a, b))
+        (a is None and b is None) or (a is not None and b is not None and _near(a, b))
         for a, b in zip(got, wanted, strict=True)
     )
 
