@@ -1,0 +1,108 @@
+"""Migrations: from nothing, again, half-way, and what is newer than we are."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from storage.errors import ConfigError
+from storage.sql import meta
+from storage.sql.database import Database
+from storage.sql.migrate import MIGRATIONS, migrate, stored_version
+from storage.sql.schema import metadata
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision = "0002", "0001"
+
+def upgrade():
+    op.add_column("meta", sa.Column("extra", sa.Text()))
+    op.execute("UPDATE meta SET value = 'touched'")
+    {last}
+"""
+
+
+@pytest.fixture
+async def bare(url: str) -> AsyncIterator[Database]:
+    opened = await Database.open(url)
+    yield opened
+    await opened.close()
+
+
+def newer(folder: Path, last: str = "") -> Path:
+    """A copy of the migrations with one more step."""
+    migrations = folder / "migrations"
+    shutil.copytree(MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
+    (migrations / "versions" / "0002_extra.py").write_text(NEXT.format(last=last))
+    return migrations
+
+
+async def test_from_nothing_and_once_more(bare: Database) -> None:
+    assert await migrate(bare) == "schema 0001: created"
+    assert await migrate(bare) == "schema 0001: up to date"
+
+
+async def test_the_migrations_make_what_the_schema_says(database: Database) -> None:
+    def differences(connection: Connection) -> list[object]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    async with database.transaction() as tx:
+        assert await tx.run_sync(differences) == []
+
+
+async def test_a_step_further_keeps_a_copy(database: Database, tmp_path: Path) -> None:
+    async with database.transaction() as tx:
+        await meta.put(tx, "key", "old")
+    done = await migrate(database, newer(tmp_path))
+    assert done.startswith("schema 0002: brought up from 0001")
+    async with database.reading() as tx:
+        assert await meta.get(tx, "key") == "touched"
+    if database.file is not None:
+        copy = database.file.with_name("tocsin.db.schema-0001")
+        assert str(copy) in done
+        with closing(sqlite3.connect(copy)) as connection:
+            assert connection.execute("SELECT * FROM meta").fetchall() == [("key", "old")]
+
+
+async def test_half_a_migration_is_none(database: Database, tmp_path: Path) -> None:
+    async with database.transaction() as tx:
+        await meta.put(tx, "key", "old")
+    with pytest.raises(ZeroDivisionError):
+        await migrate(database, newer(tmp_path, last="1 / 0"))
+    async with database.reading() as tx:
+        assert await stored_version(tx) == "0001"
+        assert (await tx.execute(text("SELECT * FROM meta"))).all() == [("key", "old")]
+    assert await migrate(database) == "schema 0001: up to date"
+
+
+async def test_a_newer_schema_is_refused(database: Database, tmp_path: Path) -> None:
+    await migrate(database, newer(tmp_path))
+    with pytest.raises(
+        ConfigError, match="another Tocsin \\(schema 0002; this one knows up to 0001"
+    ):
+        await migrate(database)
+
+
+def test_alembic_stays_away_where_nothing_is_to_do(tmp_path: Path) -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from storage.sql.database import Database\n"
+        "from storage.sql.migrate import migrate\n"
+        "async def main():\n"
+        "    database = await Database.open(sys.argv[1])\n"
+        "    print(await migrate(database), 'alembic' in sys.modules, 'asyncpg' in sys.modules)\n"
+        "    await database.close()\n"
+        "asyncio.run(main())\n"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "tocsin.db")]
+    said = [subprocess.check_output(command, text=True) for _ in range(2)]
+    assert said == ["schema 0001: created True False\n", "schema 0001: up to date False False\n"]
