@@ -37,6 +37,8 @@ MAX_NODES = 30_000  # keys too; aliases as often as they are used; well over 1,0
 MAX_DEPTH = 64
 MAX_FAULTS = 200  # more than anybody reads
 
+_PLACE = re.compile(r"(.+?):(\d+)(?::(\d+))?[: ]")
+
 Plain = str | int | float | bool | None
 
 
@@ -124,7 +126,10 @@ class Faults:
 
     def take(self, error: ConfigError) -> None:
         """Note the faults that another reader raised."""
-        self._found += [((line, 0, 0), line) for line in str(error).splitlines()]
+        for line in str(error).splitlines():
+            place = _PLACE.match(line)
+            order = (place[1], int(place[2]), int(place[3] or 0)) if place else (line, 0, 0)
+            self._found.append((order, line))
 
     def lines(self) -> list[str]:
         """Return the faults, one line each, by file and place; none twice, 200 at most."""

@@ -1,0 +1,95 @@
+"""Who may come in: tokens, the addresses listened on, the console, Slack's tokens."""
+
+from bot.config.inspection import Inspection, Way
+from bot.config.secret import Secret
+
+_SLACK_TOKENS = (("bot_token", "xoxb-", "bot token"), ("app_token", "xapp-", "app-level token"))
+_SHORTEST_TOKEN = 16
+
+
+def check_access(inspection: Inspection) -> None:
+    """Note what would let strangers in, or nobody."""
+    _tokens(inspection)
+    _listening(inspection)
+    _console(inspection)
+    _slack(inspection)
+
+
+def _tokens(inspection: Inspection) -> None:
+    """Each token says who comes: one token, one person or one source."""
+    config, seen = inspection.config, dict[Secret, str]()
+    given: list[tuple[Way, Secret, str]] = [
+        (("server", "tokens", place, "token"), entry.token, f"server.tokens[{place}]")
+        for place, entry in enumerate(config.server.tokens)
+    ]
+    given += [
+        (("sources", name, "token"), source.token, f"sources.{name}")
+        for name, source in config.sources.items()
+        if source.token is not None
+    ]
+    for way, token, whose in given:
+        if (first := seen.setdefault(token, whose)) != whose:
+            inspection.add(way, f"this token is also that of {first}; expected another for each")
+        if len(token.reveal()) < _SHORTEST_TOKEN:
+            expected = f"expected {_SHORTEST_TOKEN} characters at least (openssl rand -hex 24)"
+            inspection.add(way, f"this token can be guessed; {expected}")
+    for place, entry in enumerate(config.server.tokens):
+        people = inspection.names("people")
+        inspection.refers(("server", "tokens", place, "person"), "person", entry.person, people)
+
+
+def _listening(inspection: Inspection) -> None:
+    """Beyond loopback whoever sends samples shows a token."""
+    config = inspection.config
+    listen = config.server.listen
+    if listen.is_loopback:
+        return
+    for name, source in config.sources.items():
+        if source.token is None and not inspection.places.has("sources", name, "token"):
+            inspection.add_at_key(
+                "sources",
+                name,
+                f"this source has no token, and {listen} can be reached from other machines; "
+                "expected a token, or a loopback address in server.listen",
+            )
+    if not inspection.names("sources") and not inspection.places.has("server", "tokens"):
+        inspection.add(
+            ("server", "listen"),
+            f"{listen} can be reached from other machines and no token is set; expected tokens in "
+            "sources and server.tokens, or a loopback address such as 127.0.0.1:9099",
+        )
+
+
+def _console(inspection: Inspection) -> None:
+    """The console has no sign-in: it is for this machine alone, and one person speaks there."""
+    console, listen = inspection.config.console, inspection.config.server.listen
+    if console.person is not None:
+        way: Way = ("console", "person")
+        inspection.refers(way, "person", console.person, inspection.names("people"))
+    if not console.enabled:
+        return
+    if console.person is None and not inspection.places.has("console", "person"):
+        text = "person is missing; expected the person who speaks on this machine's console"
+        inspection.add(("console",), text)
+    if not listen.is_loopback:
+        inspection.add(
+            ("console", "enabled"),
+            f"the console has no sign-in and {listen} can be reached from other machines; "
+            "expected false, or a loopback address in server.listen",
+        )
+
+
+def _slack(inspection: Inspection) -> None:
+    """Slack's two tokens are easily mixed up; each shows by its beginning what it is."""
+    opened = inspection.config.opened.get("slack")
+    for key, prefix, kind in _SLACK_TOKENS:
+        token = getattr(opened.options, key, None) if opened else None
+        if not isinstance(token, Secret) or token.reveal().startswith(prefix):
+            continue
+        other = next((k for _, p, k in _SLACK_TOKENS if token.reveal().startswith(p)), "")
+        found = f"found an {other}" if other.startswith("app") else f"found a {other}"
+        found = found if other else "found something else"
+        inspection.add(
+            ("channels", "slack", key),
+            f"{found}; expected the {kind}, which begins with {prefix}",
+        )

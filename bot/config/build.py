@@ -1,0 +1,102 @@
+"""The configuration -> what the floors below work with."""
+
+from bot.config.check import OWN_HOST
+from bot.config.config import Config, PolicySection, StepSection
+from routing.playbook import BY_SEVERITY, Playbook, Route, Source
+from storage.model.alert import Severity
+from storage.model.person import ContactPoint, OnCallList, Person, PersonId
+from storage.model.policy import Policy, Room, Step, Target, TargetKind
+from storage.series.options import SeriesOptions
+
+DATABASE_FILE = "tocsin.db"
+
+
+def playbook(config: Config) -> Playbook:
+    """Build the playbook; `config` has been checked, so every name refers to something."""
+    return Playbook(
+        people={PersonId(name): _person(config, name) for name in config.people},
+        oncall={
+            name: OnCallList(name=name, people=tuple(map(PersonId, people)))
+            for name, people in config.oncall.items()
+        },
+        policies={name: _policy(name, policy) for name, policy in config.policies.items()},
+        default=config.default_policy or "",
+        routes=tuple(
+            Route(matchers=route.match, policy=route.policy, group_by=route.group_by)
+            for route in config.routes
+        ),
+        by_severity={**BY_SEVERITY, **config.severities},
+        chat=config.chat_channels,
+        sources=_sources(config),
+        failover_after=config.delivery.failover_after,
+        link=config.server.public_url or "",
+    )
+
+
+def _person(config: Config, name: str) -> Person:
+    section = config.people[name]
+    contacts = config.contacts(name).items()
+    return Person(
+        id=PersonId(name),
+        name=section.name or name,
+        contacts=tuple(ContactPoint(channel=c, address=a) for c, a in contacts),
+        permission=section.permission,
+    )
+
+
+def _policy(name: str, section: PolicySection) -> Policy:
+    rooms = tuple(entry for room in section.rooms for entry in room.items())
+    return Policy(
+        name=name,
+        steps=tuple(step for written in section.steps for step in _steps(written)),
+        rooms=tuple(Room(channel=channel, address=address) for channel, address in rooms),
+        group_wait=section.group_wait,
+        ack_timeout=section.ack_timeout,
+        repeat_after=section.repeat_after,
+        reopen_within=section.reopen_within,
+    )
+
+
+def _steps(section: StepSection) -> list[Step]:
+    """Return the step, and each repetition as a step of its own."""
+    targets = tuple(
+        Target(kind=TargetKind.ONCALL, name=target.oncall)
+        if target.oncall is not None
+        else Target(kind=TargetKind.PERSON, name=str(target.person))
+        for target in section.notify
+    )
+    waits = [section.after] + [section.every] * section.repeat
+    return [Step(after=wait, targets=targets, by=section.by) for wait in waits]
+
+
+def _sources(config: Config) -> dict[str, Source]:
+    sources = {
+        name: Source(name=name, expect=section.expect, severity=section.severity)
+        for name, section in config.sources.items()
+    }
+    if config.own_host.enabled:
+        silence = 6 * config.own_host.interval
+        sources[OWN_HOST] = Source(name=OWN_HOST, expect=silence, severity=Severity.WARNING)
+    return sources
+
+
+def series_options(config: Config) -> SeriesOptions:
+    """Return the limits of the store of samples."""
+    samples = config.storage.samples
+    return SeriesOptions(
+        retention=samples.retention,
+        retention_bytes=samples.max_size,
+        out_of_order=samples.out_of_order,
+        too_old=samples.too_old,
+        future=samples.future,
+        max_series=samples.max_series,
+        max_labels=samples.max_labels,
+        max_label_bytes=samples.max_label_bytes,
+    )
+
+
+def database_url(config: Config) -> str:
+    """Return the incident database's address; an SQLite file among the data unless set."""
+    if config.storage.database is not None:
+        return config.storage.database.reveal()
+    return str(config.storage.directory / DATABASE_FILE)

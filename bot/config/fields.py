@@ -1,0 +1,164 @@
+"""Kinds of values in the configuration: each reads what a person wrote, or says what is right."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from glob import glob
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+
+from bot.config.phone import parse_phone
+from storage.errors import QueryError
+from storage.model.labels import Matcher, MatchOp
+from storage.units import parse_bytes, parse_duration
+
+
+def _written(value: Any, expected: str) -> str:
+    """Return `value` if it is a text; raises ValueError naming what was expected."""
+    if not isinstance(value, str):
+        raise ValueError(f"expected {expected}")  # noqa: TRY004  pydantic wants a ValueError
+    return value.strip()
+
+
+def _duration(value: Any) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    return parse_duration(_written(value, "a duration such as 30s, 5m, 1h30m, 7d"))
+
+
+def _positive(span: timedelta) -> timedelta:
+    if span <= timedelta(0):
+        raise ValueError("found no time at all; expected a duration longer than 0s")
+    return span
+
+
+def _size(value: Any) -> int:
+    return value if type(value) is int else parse_bytes(_written(value, "a size such as 512MiB"))
+
+
+def _switch(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else ""
+    guess = {"yes": "true", "on": "true", "no": "false", "off": "false"}.get(word)
+    hint = f" (did you mean {guess}?)" if guess else ""
+    raise ValueError(f"expected true or false{hint}")
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """An address to listen on."""
+
+    host: str
+    port: int
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+_LISTEN = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.]+)\]|(?P<host>[A-Za-z0-9.-]*)):(?P<port>[0-9]+)")
+
+
+def _listen(value: Any) -> Listen:
+    if isinstance(value, Listen):
+        return value
+    expected = "an address and a port such as 127.0.0.1:9099 or [::1]:9099"
+    found = _LISTEN.fullmatch(_written(value, expected))
+    if not found:
+        raise ValueError(f"expected {expected}")
+    return Listen(found["six"] or found["host"] or "0.0.0.0", parse_port(found["port"]))
+
+
+def parse_port(text: str) -> int:
+    """Read a TCP port; raises ValueError. 0 lets the system choose."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65_535:
+        raise ValueError("expected a port number from 0 to 65535")
+    return int(text)
+
+
+def _url(value: Any) -> str:
+    written = _written(value, "an address such as https://tocsin.example.com")
+    try:
+        parts = urlsplit(written)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or re.search(r"[\s<>\"]", written):
+        raise ValueError("expected an http or https address such as https://tocsin.example.com")
+    return written.rstrip("/")
+
+
+_MATCHER = re.compile(r'\s*([a-zA-Z_:][\w:]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^\s"]+)\s*')
+
+
+def parse_matcher(text: str) -> Matcher:
+    """Read `severity="critical"`, `team!="shop"`, `job=~"api|web"`; raises ValueError."""
+    found = _MATCHER.fullmatch(text)
+    if not found:
+        raise ValueError(
+            f"found {text[:80]!r}; expected a matcher such as "
+            'severity="critical", team!="shop" or job=~"api|web"'
+        )
+    name, op, value = found.groups()
+    if value.startswith('"'):
+        value = re.sub(r"\\(.)", lambda m: {"n": "\n"}.get(m[1], m[1]), value[1:-1])
+    try:
+        return Matcher(name, MatchOp(op), value)
+    except QueryError as error:
+        raise ValueError(f"{error}; expected a pattern in RE2's dialect") from error
+
+
+def _matcher(value: Any) -> Matcher:
+    return parse_matcher(_written(value, 'a matcher such as severity="critical"'))
+
+
+def _phone(value: Any) -> str:
+    return parse_phone(_written(value, "a phone number such as +49 30 901820"))
+
+
+def _under(path: Path, info: ValidationInfo) -> Path:
+    return info.context["folder"] / path if info.context else path
+
+
+def _files(value: Any, info: ValidationInfo) -> tuple[Path, ...]:
+    written = _written(value, "a file or a pattern such as rules/*.yaml")
+    folder = info.context["folder"] if info.context else Path()
+    found = tuple(folder / name for name in sorted(glob(written, root_dir=folder, recursive=True)))
+    if not any(path.is_file() for path in found):
+        raise ValueError(f"no file matches {written!r} (looked in {folder.absolute()})")
+    return tuple(path for path in found if path.is_file())
+
+
+def _one_entry(value: dict[str, str]) -> dict[str, str]:
+    if len(value) != 1:
+        raise ValueError("expected one channel and its room, such as {slack: C0123456789}")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+PositiveDuration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)]
+Size = Annotated[int, BeforeValidator(_size)]
+Switch = Annotated[bool, BeforeValidator(_switch)]
+ListenAddress = Annotated[Listen, BeforeValidator(_listen)]
+Url = Annotated[str, BeforeValidator(_url)]
+MatcherText = Annotated[Matcher, BeforeValidator(_matcher)]
+Folder = Annotated[Path, AfterValidator(_under)]
+"""A path; relative ones start at the folder of the configuration file."""
+Files = Annotated[tuple[Path, ...], BeforeValidator(_files)]
+"""The files that a pattern finds, at least one, relative to the configuration file's folder."""
+PhoneNumber = Annotated[str, BeforeValidator(_phone)]
+RoomAddress = Annotated[dict[str, str], AfterValidator(_one_entry)]

@@ -1,0 +1,63 @@
+"""Would a critical alarm wake somebody? Each policy that can get one is tried on paper."""
+
+from bot.config.config import PersonSection, PolicySection, StepSection
+from bot.config.inspection import Inspection
+from routing.playbook import BY_SEVERITY, CHAT
+from storage.model.alert import Severity
+
+
+def check_reach(inspection: Inspection) -> None:
+    """Note policies by which a critical alarm would reach nobody outside chat."""
+    config = inspection.config
+    for name in _get_criticals(inspection):
+        policy = config.policies[name]
+        if not any(_rings(inspection, step) for step in policy.steps):
+            inspection.add_at_key("policies", name, _advice(inspection, policy))
+
+
+def _get_criticals(inspection: Inspection) -> list[str]:
+    """Name the policies that a critical alert can come to, each once."""
+    config, found = inspection.config, list[str]()
+    for route in config.routes:
+        conditions = [m for m in route.match if m.name == "severity"]
+        if all(m.matches_value(Severity.CRITICAL.value) for m in conditions):
+            found.append(route.policy)
+        if not route.match:  # takes everything; nothing comes past it
+            return list(dict.fromkeys(found))
+    return list(dict.fromkeys([*found, str(config.default_policy)]))
+
+
+def _asked(inspection: Inspection, step: StepSection) -> dict[str, PersonSection]:
+    """Return everybody whom a step may ask, by name."""
+    config, names = inspection.config, list[str]()
+    for target in step.notify:
+        names += config.oncall[target.oncall] if target.oncall else [str(target.person)]
+    return {name: config.people[name] for name in names}
+
+
+def _words(inspection: Inspection, step: StepSection) -> tuple[str, ...]:
+    critical = Severity.CRITICAL
+    return step.by or inspection.config.severities.get(critical, BY_SEVERITY[critical])
+
+
+def _rings(inspection: Inspection, step: StepSection) -> bool:
+    """Say whether the step reaches somebody outside chat."""
+    config = inspection.config
+    ways = set(_words(inspection, step)) - {CHAT} - config.chat_channels
+    return any(
+        config.contacts(name).keys() & ways for name, person in _asked(inspection, step).items()
+    )
+
+
+def _advice(inspection: Inspection, policy: PolicySection) -> str:
+    """Say what would be right: a channel, a `by`, or a phone number."""
+    config = inspection.config
+    start = "a critical alarm reaches nobody outside chat by this policy; expected"
+    ringing = sorted(config.channels.keys() - config.chat_channels)
+    if not ringing:
+        return f"{start} a channel that rings, such as channels.sms"
+    used = {word for step in policy.steps for word in _words(inspection, step)}
+    if not used & set(ringing):
+        return f"{start} {' or '.join(ringing)} in severities.critical or in `by` of a step"
+    people = dict.fromkeys(name for step in policy.steps for name in _asked(inspection, step))
+    return f"{start} a number in `phone` of one of {', '.join(people)}"
