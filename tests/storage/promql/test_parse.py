@@ -1,5 +1,7 @@
 """What is refused, where the fault is said to be, and what is suggested."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ UP = Selector((Matcher("__name__", MatchOp.EQUAL, "up"),))
 
 
 # fmt: off
-@pytest.mark.parametrize(("text", "tree"), [
+GOOD = [
     ("up", UP),
     ("(((up)))", UP),
     ('up{job!="a", zone=~"e.*", rack!~"9"}', Selector((
@@ -55,14 +57,17 @@ UP = Selector((Matcher("__name__", MatchOp.EQUAL, "up"),))
         "/", UP, UP, Matching(True, ("a",), Card.MANY_TO_ONE, ("b",)))),
     ("up and ignoring (a) up", Binary(
         "and", UP, UP, Matching(False, ("a",), Card.MANY_TO_MANY))),
-])
+]
 # fmt: on
+
+
+@pytest.mark.parametrize(("text", "tree"), GOOD)
 def test_a_query_becomes_a_tree(text: str, tree: object) -> None:
     assert parse(text) == tree
 
 
 # fmt: off
-@pytest.mark.parametrize(("text", "message"), [
+BAD = [
     ("", "the query is empty; write for example `up == 0`"),
     ("  # nothing", "the query is empty; write for example `up == 0`"),
     ("rat(up[5m])", "1:1: no function is called 'rat'; did you mean 'rate'?"),
@@ -132,33 +137,30 @@ def test_a_query_becomes_a_tree(text: str, tree: object) -> None:
     ("-" * 3000 + "up", "the query has 3001 words; at most 2000 are accepted: "
                         "split it by recording rules"),
     ("x" * 200_000, "the query has 200000 characters; at most 131072 are accepted"),
-])
+]
 # fmt: on
+
+
+@pytest.mark.parametrize(("text", "message"), BAD)
 def test_a_bad_query_says_where_and_what_would_be_right(text: str, message: str) -> None:
     with pytest.raises(QueryError) as caught:
         parse(text)
     assert str(caught.value) == message
 
 
-WORDS = st.sampled_from(
-    'up sum by on ( ) [ ] { } 5m 1 "a" = =~ > and or offset @ bool , + - rate start'.split()
-)
+WORDS = 'up sum by on ( ) [ ] { } 5m 1 "a" = =~ > and or offset @ bool , + - rate start'
 
 
-@given(st.lists(WORDS, max_size=12).map(" ".join))
+@given(st.lists(st.sampled_from(WORDS.split()), max_size=12).map(" ".join))
 def test_any_words_give_a_tree_or_a_query_error(text: str) -> None:
-    try:
+    with suppress(QueryError):
         parse(text)
-    except QueryError as error:
-        assert str(error)
 
 
 @given(st.text(max_size=40))
 def test_any_text_gives_a_tree_or_a_query_error(text: str) -> None:
-    try:
+    with suppress(QueryError):
         parse(text)
-    except QueryError as error:
-        assert str(error)
 
 
 def test_a_place_counts_lines_and_columns_from_one() -> None:
