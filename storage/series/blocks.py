@@ -6,7 +6,7 @@ written is set aside in `quarantine/`, told, and no longer answered from.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -29,6 +29,7 @@ from storage.series.segment import Directory
 log = structlog.get_logger(__name__)
 
 DIRECTORIES = 24  # how many directories of segments are kept in memory: two days
+GROUP = 32_768  # samples that are compressed together
 
 
 class Blocks:
@@ -69,15 +70,12 @@ class Blocks:
 
         Raises StorageUnavailable where the disk refuses; then nothing has changed.
         """
-        numbers = window.held()
-        readings = window.mark(numbers).read(FIRST_MS, LAST_MS)
-        order = np.lexsort((readings.times, readings.rows))
-        readings = Readings(readings.rows[order], readings.times[order], readings.values[order])
         upto = window.closed_at or 0
         path = self._directory / f"{window.start}-{upto:x}.seg"
         partial = path.with_suffix(".partial")
         try:
-            size = segment_file.write(partial, readings, numbers)
+            held = segment_file.write(partial, _parts(window))
+            size = partial.stat().st_size
             partial.replace(path)
             sync_directory(self._directory)
         except OSError as error:
@@ -87,12 +85,12 @@ class Blocks:
             ) from error
         segment = Segment(
             name=path.name, window=window.start, upto=upto, bytes=size, samples=window.samples,
-            first=int(readings.times.min()), last=int(readings.times.max()),
+            first=int(held.first.min()), last=int(held.last.max()),
         )  # fmt: skip
         # Also series that are only in the head: so those that the journal alone knows always have
         # higher numbers than those of the catalogue, and are learnt in ascending order.
         unsaved = index.all()
-        told = np.union1d(numbers, unsaved[unsaved > self._saved])
+        told = np.union1d(held.numbers, unsaved[unsaved > self._saved])
         known = zip(told.tolist(), index.labels_of(told), newest(told).tolist(), strict=True)
         self._catalogue.add(segment, known)
         self._saved = max(self._saved, int(told[-1]))
@@ -190,11 +188,28 @@ class Blocks:
             log.warning("segment_not_moved", file=str(path), why=str(error))
 
     def _drop_strangers(self) -> None:
-        """Delete files that no row names: a crash fell between the two, the journal has it all."""
+        """Clear away files that no row names.
+
+        A crash between file and row leaves one (the journal has its samples); so does a lost
+        catalogue, and therefore nothing but the half-written is deleted.
+        """
         names = {segment.name for segment in self._segments}
         for path in self._directory.iterdir():
-            if path.suffix == ".partial" or (path.suffix == ".seg" and path.name not in names):
-                path.unlink(missing_ok=True)
+            if path.suffix == ".partial":
+                path.unlink()
+            elif path.suffix == ".seg" and path.name not in names:
+                self._quarantine.mkdir(exist_ok=True)
+                path.replace(self._quarantine / path.name)
+                log.warning("segment_unknown", file=str(path), aside=str(self._quarantine))
 
     def _path(self, segment: Segment) -> Path:
         return self._directory / segment.name
+
+
+def _parts(window: Window) -> Iterator[segment_file.Part]:
+    """Read a closed window in runs of series, each sorted by series and time."""
+    for numbers in window.slices(GROUP):
+        found = window.mark(numbers).read(FIRST_MS, LAST_MS)
+        order = np.lexsort((found.times, found.rows))
+        ordered = Readings(found.rows[order], found.times[order], found.values[order])
+        yield segment_file.Part(numbers, ordered)

@@ -50,7 +50,8 @@ class Catalogue:
 
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, Lock()
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        with self._told():
+            self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         try:
             with self._told():
                 self._connection.execute("PRAGMA journal_mode = WAL")

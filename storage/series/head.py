@@ -8,6 +8,7 @@ each series there is: what lies below that mark never changes or moves, even whe
 dropped meanwhile. Late samples are simply further back in arrival; readers sort.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -89,9 +90,11 @@ class Window:
             self._values.append(np.empty((SLAB, CHUNK)))
         return filled
 
-    def held(self) -> Ints:
-        """Return the numbers of the series that have samples here, ascending."""
-        return np.flatnonzero(self._count)
+    def slices(self, samples: int) -> Iterator[Ints]:
+        """Cut the series that have samples here into runs of about so many samples."""
+        numbers = np.flatnonzero(self._count)
+        run = (np.cumsum(self._count[numbers], dtype=np.int64) - 1) // samples
+        yield from np.split(numbers, np.flatnonzero(np.diff(run)) + 1)
 
     def mark(self, numbers: Ints) -> "Mark":
         """Note how much of each series there is now; to be called under the head's lock."""

@@ -10,9 +10,10 @@ where the directory stands. Each part carries a checksum.
 import os
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +33,6 @@ from storage.series.readings import Readings
 
 MAGIC = b"TOCSINS1"
 FOOTER = struct.Struct("<QII8s")  # offset and size of the directory, CRC-32 of both, magic
-GROUP = 32_768  # samples; a group ends with the series that reaches it
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,45 +50,61 @@ class Directory:
     offsets: Ints
 
 
-def write(path: Path, readings: Readings, numbers: Ints) -> int:
-    """Write a segment and make its content durable; return its size in bytes.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The samples of some series, which become one group; `rows` point into `numbers`.
 
-    readings: sorted by row, then time; `rows` point into `numbers` (ascending), each one is used.
-    Raises OSError, and then no file is left.
+    numbers: ascending, each with a sample.  readings: sorted by row, then time.
+    """
+
+    numbers: Ints
+    readings: Readings
+
+
+def write(path: Path, parts: Iterable[Part]) -> Directory:
+    """Write a segment, make its content durable, and return what it holds.
+
+    parts: with ascending numbers from one to the next; taken one at a time, so that sealing
+    needs the memory of one part. Raises OSError, and then no file is left.
     """
     try:
         with path.open("wb") as file:
             file.write(MAGIC)
-            _write_parts(file.write, readings, numbers)
+            directory = _write_parts(file, parts)
             file.flush()
             os.fsync(file.fileno())
-            return file.tell()
+            return directory
     except OSError:
         path.unlink(missing_ok=True)
         raise
 
 
-def _write_parts(put: Callable[[bytes], int], readings: Readings, numbers: Ints) -> None:
-    counts = np.bincount(readings.rows, minlength=len(numbers)).astype(np.int64)
-    ends = np.cumsum(counts)
-    group = (ends - 1) // GROUP
-    starts = np.append(np.flatnonzero(np.append(True, group[1:] != group[:-1])), len(numbers))
-    offsets, offset = [len(MAGIC)], len(MAGIC)
-    for low, high in zip(starts[:-1].tolist(), starts[1:].tolist(), strict=True):
-        cut = slice(int(ends[low] - counts[low]), int(ends[high - 1]))
-        times, values = encode_times(readings.times[cut]), encode_values(readings.values[cut])
-        frame = seal_frame(times + values)
-        put(frame)
-        offset += len(frame)
-        offsets.append(offset)
-    columns = (numbers, counts, readings.times[ends - counts], readings.times[ends - 1])
-    payload = struct.pack("<II", len(numbers), len(starts) - 1) + b"".join(
-        encode_times(column) for column in (*columns, starts, np.array(offsets))
+def _write_parts(file: BinaryIO, parts: Iterable[Part]) -> Directory:
+    columns: list[tuple[Ints, Ints, Ints, Ints]] = []
+    starts, offsets = [0], [len(MAGIC)]
+    for part in parts:
+        readings = part.readings
+        counts = np.bincount(readings.rows, minlength=len(part.numbers)).astype(np.int64)
+        ends = np.cumsum(counts)
+        columns.append(
+            (part.numbers, counts, readings.times[ends - counts], readings.times[ends - 1])
+        )
+        file.write(seal_frame(encode_times(readings.times) + encode_values(readings.values)))
+        starts.append(starts[-1] + len(counts))
+        offsets.append(file.tell())
+    numbers, counts, first, last = (np.concatenate(column) for column in zip(*columns, strict=True))
+    directory = Directory(numbers, counts, first, last, np.array(starts), np.array(offsets))
+    frame = seal_frame(
+        struct.pack("<II", len(numbers), len(starts) - 1)
+        + b"".join(
+            encode_times(column)
+            for column in (numbers, counts, first, last, directory.starts, directory.offsets)
+        )
     )
-    frame = seal_frame(payload)
-    put(frame)
-    place = struct.pack("<QI", offset, len(frame))
-    put(FOOTER.pack(offset, len(frame), zlib.crc32(place), MAGIC))
+    file.write(frame)
+    place = struct.pack("<QI", offsets[-1], len(frame))
+    file.write(FOOTER.pack(offsets[-1], len(frame), zlib.crc32(place), MAGIC))
+    return directory
 
 
 def read_directory(path: Path) -> Directory:

@@ -168,9 +168,11 @@ class Store:
         self._lock.release()
 
     def _load(self, directory: Path) -> None:
-        for number, labels, newest in self._catalogue.series():
+        newest: dict[int, int] = {}
+        for number, labels, time in self._catalogue.series():
             self.index.add(number, labels)
-            self._head.note_newest(np.array([number]), np.array([newest]))
+            newest[number] = time
+        self._head.note_newest(np.array(list(newest)), np.array(list(newest.values())))
         self._metadata.update(self._catalogue.metadata())
         self._blocks = Blocks(directory / "segments", self._catalogue)
         sealed: dict[int, int] = {}

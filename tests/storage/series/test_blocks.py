@@ -12,6 +12,7 @@ from storage.model.sample import Batch, Sample
 from storage.series import segment as segment_file
 from storage.series.local import LocalSeries, SeriesOptions
 from storage.series.readings import FIRST_MS, LAST_MS, Readings
+from storage.series.segment import Part
 from tests.storage.series.twin import FOREVER, HOUR, NOON, UP, HandClock, up, values
 
 
@@ -89,13 +90,16 @@ async def test_a_disk_that_cannot_be_read_now_is_no_damage(tmp_path: Path) -> No
     await store.close()
 
 
-async def test_files_left_by_a_crash_while_sealing_are_dropped(tmp_path: Path) -> None:
+async def test_files_left_by_a_crash_while_sealing_are_cleared_away(tmp_path: Path) -> None:
     store, clock = await two_segments(tmp_path)
     await store.close()
     for name in ("1-2.seg", "1-2.partial"):
         (tmp_path / "segments" / name).write_bytes(b"half a segment")
     store = await LocalSeries.open(tmp_path, SeriesOptions(), clock)
-    assert len(list((tmp_path / "segments").iterdir())) == 2
+    assert len(list((tmp_path / "segments").glob("*.*"))) == 2
+    aside = tmp_path / "segments" / "quarantine" / "1-2.seg"
+    assert aside.read_bytes() == b"half a segment"
+    assert values(store.select(UP, *FOREVER)) == [1.0, 2.0]
     await store.close()
 
 
@@ -126,9 +130,14 @@ def test_many_groups_and_series_of_any_length_come_back(tmp_path: Path) -> None:
     rows = np.repeat(np.arange(8), counts)
     times = np.concatenate([np.sort(rng.choice(10**6, n, replace=False)) for n in counts])
     written = Readings(rows, times, rng.normal(size=len(rows)))
+    parts = []
+    for low, high in [(0, 1), (1, 4), (4, 8)]:
+        part = written.where((rows >= low) & (rows < high))
+        parts.append(Part(numbers[low:high], Readings(part.rows - low, part.times, part.values)))
     path = tmp_path / "one.seg"
-    assert segment_file.write(path, written, numbers) == path.stat().st_size
-    directory = segment_file.read_directory(path)
+    wrote, directory = segment_file.write(path, parts), segment_file.read_directory(path)
+    for name in ("numbers", "counts", "first", "last", "starts", "offsets"):
+        assert getattr(wrote, name).tolist() == getattr(directory, name).tolist()
     assert directory.numbers.tolist() == numbers.tolist()
     for wanted, after, until in [
         (numbers, FIRST_MS, LAST_MS),
