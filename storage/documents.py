@@ -68,11 +68,13 @@ class Scalar(Node):
     value:     by YAML 1.2's core schema; quoted and block texts are always text.
     text:      as written, less quotes and indentation: `+4930123456` keeps its plus.
     text_line: the line of the first line of the text; in a block (`|`, `>`) the one after `line`.
+    text_column: the column of its first character, after a quote; 0 in a block: not known.
     """
 
     value: Plain
     text: str
     text_line: int
+    text_column: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,6 +298,7 @@ class _Builder:
             value=event.value if event.style else resolve(event.value),
             text=event.value,
             text_line=line + 1 if block else line,
+            text_column=0 if block else event.start_mark.column + (2 if event.style else 1),
         )
 
     def _sequence(

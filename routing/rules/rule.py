@@ -1,0 +1,131 @@
+"""Rules and their groups, as their files say and with what judging needs to know of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from hashlib import blake2b
+from typing import Any
+
+import promql_parser
+
+from routing.rules.template import Template
+from storage.model.labels import Labels, Matcher
+from storage.promql.plan import per_series, selectors
+from storage.promql.tree import (
+    COMPARISONS,
+    Binary,
+    Call,
+    Expr,
+    Kind,
+    Subquery,
+    Window,
+    kind,
+    walk,
+)
+
+NEVER = timedelta(0)
+ABSENCE = frozenset({"absent", "absent_over_time"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule of a rule file.
+
+    name:            the alert's name, or of a recording rule (`records`) the new metric's.
+    expr, tree:      the query, as text and parsed.
+    hold:            `for`: how long it must be true before anyone hears of it.
+    keep_firing_for: how long it goes on firing after it stopped being true.
+    labels, annotations: templates by name, those of the group included.
+    where:           `file:line:column`.
+    """
+
+    name: str
+    expr: str
+    tree: Expr
+    records: bool = False
+    hold: timedelta = NEVER
+    keep_firing_for: timedelta = NEVER
+    labels: Mapping[str, Template] = field(default_factory=dict)
+    annotations: Mapping[str, Template] = field(default_factory=dict)
+    where: str = ""
+
+    @property
+    def identity(self) -> tuple[str, Labels]:
+        """Return what a rule keeps when only its expression is edited: name and label texts."""
+        return self.name, Labels.of({name: made.text for name, made in self.labels.items()})
+
+    @property
+    def key(self) -> str:
+        """Name the rule across restarts and reloads: equal for equal name, labels and query."""
+        name, labels = self.identity
+        digest = blake2b(f"{self.records}\0{labels!r}\0{self.expr}".encode(), digest_size=8)
+        return f"{name}/{digest.hexdigest()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleGroup:
+    """Rules that are judged together, in order.
+
+    interval:     how often, where nothing arrives that asks for it earlier.
+    limit:        a rule with more alerts than this is refused its judgement; 0: no limit.
+    query_offset: how far behind the present its queries look.
+    """
+
+    name: str
+    file: str
+    interval: timedelta
+    rules: tuple[Rule, ...]
+    limit: int = 0
+    query_offset: timedelta = NEVER
+
+    @property
+    def key(self) -> str:
+        """Name the group across reloads."""
+        return f"{self.file};{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What judging must know about a rule's query; worked out once.
+
+    alone:     each series of the answer depends on one input series: judged on arrival.
+    absence:   it speaks when series are missing, so silence is what it looks for.
+    selectors: matchers of each selector.
+    window:    seconds of the longest range in it; 0 where it looks at the newest samples only.
+    evidence:  a query with a value for each series that the rule can say "all is well" about;
+               empty where the expression does not end in a comparison with a number.
+    """
+
+    alone: bool
+    absence: bool
+    selectors: tuple[tuple[Matcher, ...], ...]
+    window: float
+    evidence: str
+
+    @classmethod
+    def of(cls, rule: Rule) -> "Needs":
+        """Work it out."""
+        parts = tuple(walk(rule.tree))
+        ranges = [part.range_ms for part in parts if isinstance(part, Window | Subquery)]
+        return cls(
+            alone=per_series(rule.tree) and not rule.records,
+            absence=any(isinstance(part, Call) and part.name in ABSENCE for part in parts),
+            selectors=selectors(rule.tree),
+            window=max(ranges, default=0) / 1000.0,
+            evidence=_evidence(rule),
+        )
+
+
+def _evidence(rule: Rule) -> str:
+    """Return the side of the comparison that has the series: `rate(x[1m])` of `rate(x[1m]) > 5`."""
+    tree = rule.tree
+    if not isinstance(tree, Binary) or tree.op not in COMPARISONS or tree.to_bool:
+        return ""
+    node: Any = promql_parser.parse(rule.expr)
+    while type(node).__name__ == "ParenExpr":
+        node = node.expr
+    if kind(tree.right) is Kind.SCALAR and kind(tree.left) is Kind.VECTOR:
+        return str(node.lhs.prettify())
+    if kind(tree.left) is Kind.SCALAR and kind(tree.right) is Kind.VECTOR:
+        return str(node.rhs.prettify())
+    return ""
