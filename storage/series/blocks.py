@@ -74,7 +74,7 @@ class Blocks:
         path = self._directory / f"{window.start}-{upto:x}.seg"
         partial = path.with_suffix(".partial")
         try:
-            held = segment_file.write(partial, _parts(window))
+            held = segment_file.write(partial, _parts(window, index))
             size = partial.stat().st_size
             partial.replace(path)
             sync_directory(self._directory)
@@ -206,9 +206,12 @@ class Blocks:
         return self._directory / segment.name
 
 
-def _parts(window: Window) -> Iterator[segment_file.Part]:
-    """Read a closed window in runs of series, each sorted by series and time."""
-    for numbers in window.slices(GROUP):
+def _parts(window: Window, index: Index) -> Iterator[segment_file.Part]:
+    """Read a closed window in runs of series, each sorted by series and time.
+
+    Series of one metric stand together, since they are what a query asks for together.
+    """
+    for numbers in window.slices(index.by_metric(window.held()), GROUP):
         found = window.mark(numbers).read(FIRST_MS, LAST_MS)
         order = np.lexsort((found.times, found.rows))
         ordered = Readings(found.rows[order], found.times[order], found.values[order])

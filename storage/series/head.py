@@ -90,9 +90,12 @@ class Window:
             self._values.append(np.empty((SLAB, CHUNK)))
         return filled
 
-    def slices(self, samples: int) -> Iterator[Ints]:
-        """Cut the series that have samples here into runs of about so many samples."""
-        numbers = np.flatnonzero(self._count)
+    def held(self) -> Ints:
+        """Return the numbers of the series that have samples here, ascending."""
+        return np.flatnonzero(self._count)
+
+    def slices(self, numbers: Ints, samples: int) -> Iterator[Ints]:
+        """Cut these series, in this order, into runs of about so many samples."""
         run = (np.cumsum(self._count[numbers], dtype=np.int64) - 1) // samples
         yield from np.split(numbers, np.flatnonzero(np.diff(run)) + 1)
 

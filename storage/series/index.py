@@ -63,6 +63,13 @@ class Index:
                 holders.setdefault(value, array("q")).append(number)
             self.next_number = max(self.next_number, number + 1)
 
+    def by_metric(self, numbers: Ints) -> Ints:
+        """Return the numbers with those of one metric behind one another."""
+        metrics: defaultdict[str, list[int]] = defaultdict(list)
+        for number, labels in zip(numbers.tolist(), self.labels_of(numbers.tolist()), strict=True):
+            metrics[labels.name].append(number)
+        return np.array([n for name in sorted(metrics) for n in metrics[name]], dtype=np.int64)
+
     def reserve(self, number: int) -> None:
         """Never give `number` to a new series: samples of it exist whose labels are lost."""
         self.next_number = max(self.next_number, number + 1)

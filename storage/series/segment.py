@@ -54,7 +54,7 @@ class Directory:
 class Part:
     """The samples of some series, which become one group; `rows` point into `numbers`.
 
-    numbers: ascending, each with a sample.  readings: sorted by row, then time.
+    numbers: in any order, each with a sample.  readings: sorted by row, then time.
     """
 
     numbers: Ints
@@ -64,8 +64,8 @@ class Part:
 def write(path: Path, parts: Iterable[Part]) -> Directory:
     """Write a segment, make its content durable, and return what it holds.
 
-    parts: with ascending numbers from one to the next; taken one at a time, so that sealing
-    needs the memory of one part. Raises OSError, and then no file is left.
+    parts: no number in two of them; taken one at a time, so that sealing needs the memory of
+    one part. Raises OSError, and then no file is left.
     """
     try:
         with path.open("wb") as file:

@@ -28,6 +28,7 @@ from storage.series.retention import forgotten_before
 
 log = structlog.get_logger(__name__)
 
+REPLAYED_AT_ONCE = 200_000  # samples
 LONGEST_DESCRIPTION = 16_384  # characters of type, help and unit; longer ones are not kept
 
 
@@ -181,13 +182,20 @@ class Store:
                 sealed[segment.window] = max(segment.upto, sealed.get(segment.window, 0))
         last = max((segment.upto for segment in self._blocks.all), default=0)
         self._journal = Journal(directory / "journal", first=(last >> FILE_BITS) + 1)
+        parts: list[Readings] = []
+        waiting = 0
         for position, entry in self._journal.replay():
-            self._replay(position, entry, sealed)
+            parts.append(self._replay(position, entry, sealed))
+            waiting += len(entry.numbers)
+            if waiting >= REPLAYED_AT_ONCE:
+                self._take_back(parts)
+                parts, waiting = [], 0
+        self._take_back(parts)
         if self._orphaned:
             log.error("samples_orphaned", samples=self._orphaned)
 
-    def _replay(self, position: int, entry: Entry, sealed: Mapping[int, int]) -> None:
-        """Take an entry back into memory, less what is in a segment already."""
+    def _replay(self, position: int, entry: Entry, sealed: Mapping[int, int]) -> Readings:
+        """Learn an entry's series and metadata; return its samples that are in no segment."""
         for number, labels in entry.series:
             self.index.add(number, labels)
         self._describe(entry.metadata)
@@ -196,12 +204,17 @@ class Store:
         for window in np.unique(windows).tolist():
             if position < sealed.get(window, 0):
                 keep &= windows != window
-        known = self.index.knows(entry.numbers)
-        self._orphaned += int((keep & ~known).sum())
         if len(entry.numbers):
             self.index.reserve(int(entry.numbers.max()))
-        keep &= known
-        self._head.put(entry.numbers[keep], entry.times[keep], entry.values[keep])
+        return Readings(entry.numbers, entry.times, entry.values).where(keep)
+
+    def _take_back(self, parts: Sequence[Readings]) -> None:
+        """Put replayed samples (rows: numbers) into the head, less those of lost series."""
+        readings = Readings.together(parts)
+        known = self.index.knows(readings.rows)
+        self._orphaned += int((~known).sum())
+        kept = readings.where(known)
+        self._head.put(kept.rows, kept.times, kept.values)
 
     def _view(self, numbers: Ints, after: int, until: int) -> tuple[list[Segment], list[Mark]]:
         """Note, at one moment, where to read: a window is either in the head or a segment."""
