@@ -1,5 +1,6 @@
 """What a driver's error means to us: the database is away, somebody was faster, or it is a bug."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,7 +73,7 @@ def _reason(error: Exception) -> str | None:
     if isinstance(error, PoolTimeout):
         return "all its connections are in use"
     if isinstance(error, OSError):
-        return (error.strerror or "no answer in time").lower()
+        return (os.strerror(error.errno) if error.errno else "no answer in time").lower()
     code = getattr(getattr(error, "orig", error), "sqlite_errorcode", None)
     if code is not None:
         return FILE_TROUBLE.get(code & 0xFF)

@@ -156,6 +156,7 @@ outbox = Table(
 )
 
 WAITING = outbox.c.status == literal_column("'waiting'")
+SENT = outbox.c.status == literal_column("'sent'")
 
 Index("ux_outbox_key", outbox.c.key, unique=True)
 Index(
@@ -167,7 +168,8 @@ Index(
 )
 Index("ix_outbox_deadline", outbox.c.deadline, sqlite_where=WAITING, postgresql_where=WAITING)
 Index("ix_outbox_incident", outbox.c.incident, outbox.c.round, outbox.c.step)
-Index("ix_outbox_status", outbox.c.status, outbox.c.sent_at)
+Index("ix_outbox_sent", outbox.c.sent_at, sqlite_where=SENT, postgresql_where=SENT)
+Index("ix_outbox_counts", outbox.c.purpose, outbox.c.status)  # status first would win over `due`
 
 posts = Table(
     "posts",

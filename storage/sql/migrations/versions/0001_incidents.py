@@ -11,6 +11,7 @@ MOMENT = sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite")
 OPEN = sa.text("status != 'resolved'")
 FIRING = sa.text("status = 'firing'")
 WAITING = sa.text("status = 'waiting'")
+SENT = sa.text("status = 'sent'")
 
 
 def upgrade() -> None:
@@ -212,6 +213,7 @@ def _outbox() -> None:
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_outbox_counts", "outbox", ["purpose", "status"])
     op.create_index(
         "ix_outbox_deadline", "outbox", ["deadline"], sqlite_where=WAITING, postgresql_where=WAITING
     )
@@ -223,7 +225,9 @@ def _outbox() -> None:
         postgresql_where=WAITING,
     )
     op.create_index("ix_outbox_incident", "outbox", ["incident", "round", "step"])
-    op.create_index("ix_outbox_status", "outbox", ["status", "sent_at"])
+    op.create_index(
+        "ix_outbox_sent", "outbox", ["sent_at"], sqlite_where=SENT, postgresql_where=SENT
+    )
     op.create_index("ux_outbox_key", "outbox", ["key"], unique=True)
 
 
