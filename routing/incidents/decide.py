@@ -4,10 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from routing.incidents.effects import Effect, Effects, PageStep, Transition
+from routing.incidents.effects import (
+    Announce,
+    Effect,
+    Effects,
+    PageStep,
+    Tell,
+    TellAdmins,
+    Transition,
+)
 from routing.incidents.events import Rung, Undelivered
 from routing.incidents.machine import transition
 from routing.oncall.expand import Ring
+from storage.model.alert import Alert
 from storage.model.incident import Incident
 
 Expand = Callable[[Incident, PageStep], tuple[Ring, ...]]
@@ -30,6 +39,7 @@ class Decision:
     effects: what else follows, in order, less the page steps.
     rings:   whom to ask.
     facts:   lines for the record.
+    alerts:  those that changed, to be stored with the incident.
     """
 
     before: Incident | None
@@ -37,11 +47,19 @@ class Decision:
     effects: Effects = ()
     rings: tuple[Ring, ...] = ()
     facts: tuple[Fact, ...] = ()
+    alerts: tuple[Alert, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write at all."""
-        return self.before == self.after and not (self.effects or self.rings or self.facts)
+        follows = self.effects or self.rings or self.facts or self.alerts
+        return self.before == self.after and not follows
+
+    @property
+    def is_told(self) -> bool:
+        """Whether anybody is to hear of it: people who are asked, rooms, those who were rung."""
+        telling = (Announce, Tell, TellAdmins)
+        return bool(self.rings) or any(isinstance(effect, telling) for effect in self.effects)
 
 
 def follow(before: Incident | None, change: Transition, expand: Expand, now: datetime) -> Decision:

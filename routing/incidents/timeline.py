@@ -9,8 +9,8 @@ from storage.model.audit import AuditRow
 from storage.model.person import Person, PersonId
 
 LONGEST_LINE = 500
-ASIDE = frozenset({"refused", "sent"})
-"""Kept in the record, not told in rooms: what was refused, and each copy that went out."""
+ASIDE = frozenset({"refused", "sent", "delivered", "unproven"})
+"""Kept in the record, not told in rooms: what was refused, and each copy's way."""
 
 _BY = re.compile(r"\bby ([^\s:;,]+)")
 

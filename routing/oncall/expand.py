@@ -103,7 +103,7 @@ def _rings(
     )
     known = roster.playbook.people[person]
     firsts = [ring for ring in _all_rings(page, known) if ring.nth == 1]
-    firsts = [ring for ring in firsts if _permitted(ring.contact, incident.severity)]
+    firsts = [ring for ring in firsts if is_permitted(ring.contact, incident.severity)]
     chosen = {
         ring.contact: ring
         for word in words
@@ -130,7 +130,7 @@ def _is_chat(ring: Ring, playbook: Playbook) -> bool:
     return ring.contact.channel in playbook.chat
 
 
-def _permitted(contact: ContactPoint, severity: Severity) -> bool:
+def is_permitted(contact: ContactPoint, severity: Severity) -> bool:
     """A forecast never rings a phone, whatever a policy says."""
     return not (severity is Severity.PREDICTIVE and contact.channel == SMS)
 

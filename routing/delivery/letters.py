@@ -1,0 +1,226 @@
+"""From a decision to the messages that are owed for it: pages, notices, rooms. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from routing.delivery import body
+from routing.delivery.channel import Message
+from routing.delivery.compose import (
+    Scene,
+    notice_message,
+    page_message,
+    room_message,
+    trouble_message,
+)
+from routing.incidents.decide import Decision
+from routing.incidents.effects import Announce, Hush, Tell, TellAdmins
+from routing.incidents.timeline import named, story
+from routing.oncall.expand import Ring, Roster, is_permitted
+from routing.playbook import Playbook
+from storage.clock import Steady
+from storage.model.alert import Alert, Severity
+from storage.model.audit import AuditRow
+from storage.model.delivery import DeliveryStatus, OutboxId, OutboxMessage, Purpose
+from storage.model.incident import Incident, Status
+from storage.model.person import ContactPoint, Person, PersonId
+
+UNHURRIED = timedelta(hours=1)
+"""The last moment for a page that is not critical; what is older is not worth a ring."""
+HEAD_START = timedelta(seconds=5)
+"""So long before `failover_after` the next channel gets its turn, to have arrived by then."""
+
+TOOK_IT = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.UNPROVEN)
+"""What a channel took: the person counts as rung."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What the messages about one decision are made from.
+
+    incident: as saved.   alerts, record: all of the incident's, oldest first.
+    owed:     every message owed for the incident before this decision.
+    until:    when the acknowledgement or the snooze ends.
+    """
+
+    decision: Decision
+    incident: Incident
+    roster: Roster
+    steady: Steady
+    alerts: Sequence[Alert] = ()
+    record: Sequence[AuditRow] = ()
+    owed: Sequence[OutboxMessage] = ()
+    until: datetime | None = None
+
+
+def letters_of(material: Material) -> tuple[OutboxMessage, ...]:
+    """Return every message that the decision owes, addressed and ready for the outbox."""
+    scene = _scene(material)
+    pages = tuple(_page(material, scene, ring) for ring in material.decision.rings)
+    letters = list(pages)
+    for effect in material.decision.effects:
+        match effect:
+            case Tell(people, what, text):
+                for person in people:
+                    letters += _notices(material, scene, person, what, text)
+            case TellAdmins(what, text):
+                letters += _to_admins(material, what, text)
+    if any(isinstance(effect, Announce) for effect in material.decision.effects):
+        letters += _rooms(material, scene, pages)
+    return tuple(letters)
+
+
+def _scene(material: Material) -> Scene:
+    incident, playbook = material.incident, material.roster.playbook
+    here = (incident.round, incident.step)
+    before = [it.person for it in _pages(material) if (it.round, it.step) == here]
+    now = [ring.person for ring in material.decision.rings if (ring.round, ring.step) == here]
+    return Scene(
+        incident=incident,
+        alerts=material.alerts,
+        playbook=playbook,
+        now=material.roster.now,
+        lines=story(material.record, playbook.people),
+        asked=tuple(dict.fromkeys(person for person in (*before, *now) if person)),
+        until=material.until,
+    )
+
+
+def _pages(material: Material) -> Iterator[OutboxMessage]:
+    return (it for it in material.owed if it.purpose is Purpose.PAGE)
+
+
+def _owed(
+    material: Material, key: str, to: ContactPoint, message: Message, person: PersonId | None
+) -> OutboxMessage:
+    return OutboxMessage(
+        id=OutboxId(0),
+        key=key,
+        purpose=message.purpose,
+        severity=message.severity,
+        incident=material.incident.id,
+        person=person,
+        round=material.incident.round,
+        step=max(material.incident.step, 0),
+        channel=to.channel,
+        address=to.address,
+        body=body.write(message),
+        not_before=material.steady,
+        created_at=material.roster.now,
+    )
+
+
+def _page(material: Material, scene: Scene, ring: Ring) -> OutboxMessage:
+    message = page_message(scene, ring.contact.address)
+    key = ring.key(material.incident.id)
+    page = _owed(material, key, ring.contact, message, ring.person)
+    patience = _patience(message.severity, material.roster.playbook)
+    deadline = Steady(material.steady + patience.total_seconds())
+    return replace(page, round=ring.round, step=ring.step, deadline=deadline)
+
+
+def _patience(severity: Severity, playbook: Playbook) -> timedelta:
+    if severity is not Severity.CRITICAL:
+        return UNHURRIED
+    return playbook.failover_after - min(HEAD_START, playbook.failover_after / 4)
+
+
+def _notices(
+    material: Material, scene: Scene, person: PersonId, what: str, text: str
+) -> Iterator[OutboxMessage]:
+    """Tell a person over the channels by which they were rung, else over their first way."""
+    known = material.roster.playbook.people.get(person)
+    if known is None:
+        return
+    for to in _ways_of_news(material, known):
+        place = f"incident/{material.incident.id}/round/{material.incident.round}"
+        key = f"{place}/{what}/{person}/{to.channel}"
+        yield _owed(material, key, to, notice_message(scene, text), person)
+
+
+def _ways_of_news(material: Material, person: Person) -> list[ContactPoint]:
+    rung = {
+        it.channel: ContactPoint(channel=it.channel, address=it.address)
+        for it in _pages(material)
+        if it.person == person.id and (it.status in TOOK_IT or _is_on_its_way(it))
+    }
+    return list(rung.values()) or _chat_first(material, person)[:1]
+
+
+def _is_on_its_way(page: OutboxMessage) -> bool:
+    """A first try that has not been heard of: it may ring any moment."""
+    return page.attempts > 0 and not page.error
+
+
+def _chat_first(material: Material, person: Person) -> list[ContactPoint]:
+    chat, severity = material.roster.playbook.chat, material.incident.severity
+    allowed = [it for it in person.contacts if is_permitted(it, severity)]
+    return sorted(allowed, key=lambda it: it.channel not in chat)
+
+
+def _to_admins(material: Material, what: str, text: str) -> Iterator[OutboxMessage]:
+    playbook, number = material.roster.playbook, material.incident.id
+    title = f"#{number} {material.incident.title}"
+    message = replace(
+        trouble_message(title, named(text, playbook.people), playbook),
+        incident=number,
+        severity=material.incident.severity,
+    )
+    for admin in playbook.admins():
+        for to in _chat_first(material, admin)[:1]:
+            yield _owed(material, f"incident/{number}/{what}/{admin.id}", to, message, admin.id)
+
+
+def _rooms(
+    material: Material, scene: Scene, new: Sequence[OutboxMessage]
+) -> Iterator[OutboxMessage]:
+    """Show the new state in every room; a first post carries the chat pages that wait for it."""
+    hushed = any(isinstance(effect, Hush) for effect in material.decision.effects)
+    waiting = [it for it in _pages(material) if it.status is DeliveryStatus.WAITING and not hushed]
+    triggered = material.incident.status is Status.TRIGGERED
+    for room in material.incident.policy.rooms:
+        to = ContactPoint(channel=room.channel, address=room.address)
+        carried = [it for it in (*waiting, *new) if it.channel == room.channel and triggered]
+        message = room_message(
+            scene,
+            asked=tuple(dict.fromkeys(it.address for it in carried)),
+            asked_keys=tuple(dict.fromkeys(it.key for it in carried)),
+        )
+        yield _owed(material, room_key(material.incident, to), to, message, None)
+
+
+def room_key(incident: Incident, room: ContactPoint) -> str:
+    """Name an incident's one message in a room: `incident/42/room/slack/C123`."""
+    return f"incident/{incident.id}/room/{room.channel}/{room.address}"
+
+
+def trouble_letters(
+    fact: str, message: Message, playbook: Playbook, *, avoid: str, now: datetime, steady: Steady
+) -> list[OutboxMessage]:
+    """Owe every administrator a word about trouble of Tocsin's own, once a day for each `fact`.
+
+    avoid: the channel that is in trouble; used only by those who have no other.
+    """
+    letters = []
+    for admin in playbook.admins():
+        ways = sorted(
+            admin.contacts, key=lambda it: (it.channel == avoid, it.channel not in playbook.chat)
+        )
+        for to in ways[:1]:
+            letter = OutboxMessage(
+                id=OutboxId(0),
+                key=f"{fact}/{now:%Y-%m-%d}/{admin.id}",
+                purpose=Purpose.NOTICE,
+                severity=message.severity,
+                incident=None,
+                person=admin.id,
+                round=0,
+                step=0,
+                channel=to.channel,
+                address=to.address,
+                body=body.write(message),
+                not_before=steady,
+                created_at=now,
+            )
+            letters.append(letter)
+    return letters

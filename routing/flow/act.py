@@ -1,0 +1,97 @@
+"""Somebody, or a timer, does something to an incident: load, decide, save."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routing.flow.carry_out import carry_out
+from routing.flow.current import Current
+from routing.flow.moment import decided, read_moment
+from routing.flow.wake import Wake
+from routing.incidents.decide import Decision
+from routing.incidents.events import Event
+from routing.incidents.machine import transition
+from routing.playbook import Playbook
+from storage.clock import Clock
+from storage.errors import BotError, NotAllowed, UnknownIncident
+from storage.model.incident import Incident, IncidentId
+from storage.sql import audit, incidents
+from storage.sql.database import Database
+
+Answer = Incident | BotError
+
+
+class IncidentDesk:
+    """Where people answer. Besides it only alerts, timers and failover change an incident."""
+
+    def __init__(
+        self, database: Database, clock: Clock, playbook: Current[Playbook], wake: Wake
+    ) -> None:
+        self._database, self._clock = database, clock
+        self._playbook, self._wake = playbook, wake
+
+    async def apply(
+        self, incident_id: IncidentId, event: Event, *, actor: str, via: str
+    ) -> Incident:
+        """Load, decide, save, in one transaction; nothing is sent while it is open.
+
+        Raises UnknownIncident; NotAllowed when the status forbids `event` (the try stands in the
+        record); StaleIncident after losing five races, each of which decided again.
+        """
+        answers = await self.apply_many([incident_id], event, actor=actor, via=via)
+        answer = answers[incident_id]
+        if isinstance(answer, BotError):
+            raise answer
+        return answer
+
+    async def apply_many(
+        self, ids: Sequence[IncidentId], event: Event, *, actor: str, via: str
+    ) -> dict[IncidentId, Answer]:
+        """Do the same to many incidents, in one transaction; return each one's answer.
+
+        A refusal (NotAllowed, UnknownIncident) is a value and undoes none of the others.
+        Raises StaleIncident after losing five races.
+        """
+
+        async def work(tx: AsyncConnection) -> dict[IncidentId, Answer]:
+            return await self._apply(tx, list(dict.fromkeys(ids)), event, actor, via)
+
+        answers = await decided(self._database, work)
+        self._wake.committed(id for id, it in answers.items() if isinstance(it, Incident))
+        return answers
+
+    async def _apply(
+        self,
+        tx: AsyncConnection,
+        ids: Sequence[IncidentId],
+        event: Event,
+        actor: str,
+        via: str,
+    ) -> dict[IncidentId, Answer]:
+        moment = await read_moment(tx, self._clock, self._playbook)
+        found = await incidents.get_many(tx, ids)
+        answers: dict[IncidentId, Answer] = {}
+        decisions: list[Decision] = []
+        for id in ids:
+            if id not in found:
+                answers[id] = UnknownIncident(f"no incident has the number {id}")
+                continue
+            try:
+                change = transition(found[id], event, moment.now)
+            except NotAllowed as refusal:
+                answers[id] = refusal
+                await audit.append(
+                    tx,
+                    incident=id,
+                    at=moment.now,
+                    actor=actor,
+                    via=via,
+                    what="refused",
+                    because=f"{type(event).__name__.lower()} by {actor} refused: {refusal}",
+                )
+            else:
+                answers[id] = found[id]
+                decisions.append(moment.follow(found[id], change))
+        for saved in await carry_out(tx, decisions, moment, actor=actor, via=via):
+            answers[saved.id] = saved
+        return answers

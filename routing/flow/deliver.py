@@ -1,0 +1,264 @@
+"""Messages go out: claim, send, record. One channel's trouble never delays another."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routing.delivery import body
+from routing.delivery.channel import Channel, ChannelKind, Rejected, TryLater
+from routing.flow.current import Current
+from routing.flow.failover import move_overdue
+from routing.flow.flights import Flight, cleared
+from routing.flow.lanes import Lanes
+from routing.flow.moment import decided, read_moment
+from routing.flow.outcomes import Outcomes
+from routing.flow.outlive import Outlive
+from routing.flow.recording import Result, record
+from routing.flow.wake import Wake
+from routing.playbook import Playbook
+from storage.clock import Clock, Steady
+from storage.errors import StorageUnavailable
+from storage.model.delivery import DeliveryStatus, Purpose
+from storage.model.incident import IncidentId
+from storage.sql import outbox
+from storage.sql.database import Database
+
+log = structlog.get_logger()
+
+Channels = Mapping[str, tuple[ChannelKind, Channel]]
+PATIENCE = 15.0
+"""Seconds that one send may take; what takes longer counts as failed for the moment."""
+LEASE = 30.0
+"""Seconds after which a crashed sender's messages are due again; longer than PATIENCE."""
+AT_ONCE = 40
+LONGEST_SLEEP = 1.0
+
+
+class Sender:
+    """Sends what the outbox owes, at least once, each message by its channel and in its pace.
+
+    owner: names this instance in leases; the same after a restart.
+    turned_at: when its loop last went round; a watchman can see that it does.
+    jitter: numbers in [0, 1) for back-off.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        channels: Channels,
+        playbook: Current[Playbook],
+        wake: Wake,
+        owner: str,
+        *,
+        patience: float = PATIENCE,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._database, self._clock, self._channels = database, clock, channels
+        self._playbook, self._wake, self._owner = playbook, wake, owner
+        self._patience, self._jitter = patience, jitter
+        between = {name: kind.seconds_between for name, (kind, _) in channels.items()}
+        self._lanes = Lanes(between)
+        self._outcomes = Outcomes(database, clock, channels, playbook, wake)
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unrecorded: list[tuple[Flight, Result]] = []
+        self._stopping = False
+        self._outlive = Outlive("sender", clock)
+        self.turned_at: Steady = clock.steady()
+
+    async def take_over(self) -> int:
+        """End the leases that this owner held before a crash; return how many there were."""
+        async with self._database.transaction() as tx:
+            return await outbox.release(tx, self._owner)
+
+    async def start_due(self) -> int:
+        """Claim what is due and may go now, and begin to send it; return how many were begun.
+
+        Raises StorageUnavailable; what was sent and could not be recorded is recorded first.
+        """
+        self.turned_at = self._clock.steady()
+        await self._record_rest()
+        if self._stopping:
+            return 0
+        flights: list[Flight] = []
+        try:
+            async with self._database.transaction() as tx:
+                await self._claim(tx, flights)
+        except BaseException:
+            for flight in flights:
+                self._lanes.leave(flight.place)
+            raise
+        for flight in flights:
+            task = asyncio.create_task(self._fly(flight))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return len(flights)
+
+    async def _claim(self, tx: AsyncConnection, flights: list[Flight]) -> None:
+        now = self._clock.steady()
+        claimed = await outbox.claim_due(
+            tx,
+            owner=self._owner,
+            now=now,
+            lease=LEASE,
+            limit=AT_ONCE,
+            busy=self._lanes.busy(now),
+            full=self._lanes.full(),
+        )
+        chat = {name for name, (kind, _) in self._channels.items() if kind.is_chat}
+        for flight in await cleared(tx, claimed, chat, now=now, sent_at=self._clock.utc_now()):
+            if self._lanes.take(flight.place, now):
+                flights.append(flight)
+            else:
+                later = self._lanes.free_at(flight.place, now)
+                await outbox.put_back(tx, flight.message, not_before=later)
+
+    async def send_due(self) -> int:
+        """Send until nothing is left that may go now, and wait for it; return how many it was."""
+        sent = 0
+        while begun := await self.start_due():
+            sent += begun
+            await self._landed()
+        return sent
+
+    async def _landed(self) -> None:
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+            await asyncio.sleep(0)
+
+    async def _fly(self, flight: Flight) -> None:
+        """Send one message and note what became of it."""
+        if not await self._is_wanted(flight):
+            self._lanes.leave(flight.place)
+            return
+        result = await self._send(flight)
+        now = self._clock.steady()
+        if isinstance(result, TryLater):
+            self._lanes.failed(flight.place, now, self._jitter(), result.after)
+        else:
+            self._lanes.succeeded(flight.place, now)
+        await self._note(flight, result)
+        self._wake.sender.set()
+
+    async def _is_wanted(self, flight: Flight) -> bool:
+        """Look once more, right before a page rings: an answer may have come since the claim."""
+        if flight.message.purpose is not Purpose.PAGE:
+            return True
+        try:
+            async with self._database.reading() as tx:
+                row = await outbox.get(tx, flight.message.id)
+        except StorageUnavailable:
+            return True  # it was wanted a moment ago, and nobody can say otherwise now
+        return row is not None and row.status is DeliveryStatus.WAITING
+
+    async def _send(self, flight: Flight) -> Result:
+        """Call the channel; every answer, and every fault, becomes one of three words."""
+        message = flight.message
+        if flight.refusal:
+            return Rejected(flight.refusal)
+        if message.channel not in self._channels:
+            return Rejected(
+                f"no channel is called {message.channel!r}",
+                advice="add it to the configuration, or take it out of people and rooms",
+            )
+        _, channel = self._channels[message.channel]
+        try:
+            async with asyncio.timeout(self._patience):
+                return await channel.send(
+                    body.read(message.body), message.address, message.key, flight.post
+                )
+        except (Rejected, TryLater) as word:
+            return word
+        except TimeoutError:
+            return TryLater(f"no answer within {self._patience:g} s")
+        except Exception as error:
+            log.exception("channel failed", channel=message.channel, key=message.key)
+            return TryLater(f"{type(error).__name__} inside the channel")
+
+    async def _note(self, flight: Flight, result: Result) -> None:
+        """Write down what became of a message; during an outage it is kept until it can be."""
+        try:
+            changed = await self._record(flight, result)
+        except StorageUnavailable as error:
+            log.warning("sent but not recorded", key=flight.message.key, reason=str(error))
+            self._unrecorded.append((flight, result))
+        except Exception:
+            log.exception("not recorded", key=flight.message.key)
+        else:
+            self._wake.committed(changed)
+
+    async def _record(self, flight: Flight, result: Result) -> list[IncidentId]:
+        async def work(tx: AsyncConnection) -> list[IncidentId]:
+            moment = await read_moment(tx, self._clock, self._playbook)
+            return await record(tx, flight, result, moment, jitter=self._jitter())
+
+        return await decided(self._database, work)
+
+    async def _record_rest(self) -> None:
+        while self._unrecorded:
+            flight, result = self._unrecorded[0]
+            self._wake.committed(await self._record(flight, result))
+            del self._unrecorded[0]
+
+    async def watch(self) -> int:
+        """Move overdue pages to the next way, ask what became of messages; return how many."""
+        return await self.move_overdue() + await self._outcomes.ask()
+
+    async def move_overdue(self) -> int:
+        """Move pages that are past their deadline to the next way; return how many."""
+        return await move_overdue(self._database, self._clock, self._playbook, self._wake)
+
+    async def run(self) -> None:
+        """Send for as long as the program runs, or until `drain`; first what a crash left."""
+        await self._outlive(self.take_over)
+        watching = [
+            asyncio.create_task(self._keep(self.move_overdue)),
+            asyncio.create_task(self._keep(self._outcomes.ask)),
+        ]
+        try:
+            while not self._stopping:
+                self._wake.sender.clear()
+                if not await self._outlive(self.start_due):
+                    await self._sleep()
+        finally:
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+
+    async def _keep(self, once: Callable[[], Awaitable[int]]) -> None:
+        while True:
+            await self._outlive(once)
+            await asyncio.sleep(LONGEST_SLEEP)
+
+    async def _sleep(self) -> None:
+        """Wait for the bell, or until the next message can go."""
+        now = self._clock.steady()
+        later = [self._lanes.next_free(now), await self._next_due()]
+        gaps = [at - now for at in later if at is not None and at > now]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min([LONGEST_SLEEP, *gaps])):
+                await self._wake.sender.wait()
+
+    async def _next_due(self) -> Steady | None:
+        try:
+            async with self._database.reading() as tx:
+                return await outbox.next_due(tx)
+        except StorageUnavailable:
+            return None
+
+    async def drain(self, timeout: float) -> int:
+        """Begin nothing more, and give what is on its way `timeout` seconds to be recorded.
+
+        Returns how many messages were still on their way then; their leases bring them back.
+        """
+        self._stopping = True
+        self._wake.sender.set()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout)
+        with suppress(StorageUnavailable):
+            await self._record_rest()
+        return len(self._tasks) + len(self._unrecorded)

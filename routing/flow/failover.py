@@ -1,0 +1,137 @@
+"""When a person cannot be reached: the next contact point, the next person, or "not delivered"."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routing.delivery.letters import TOOK_IT
+from routing.delivery.words import flat, lasting, listed, shortened
+from routing.flow.carry_out import carry_out
+from routing.flow.current import Current
+from routing.flow.moment import Moment, decided, read_moment
+from routing.flow.wake import Wake
+from routing.incidents.decide import Decision, Fact
+from routing.incidents.effects import Announce, PageStep
+from routing.incidents.events import Rung, Undelivered
+from routing.incidents.machine import transition
+from routing.oncall.expand import Ring, rings_instead
+from routing.playbook import Playbook
+from storage.clock import Clock
+from storage.model.delivery import DeliveryStatus, OutboxMessage
+from storage.model.incident import Incident, IncidentId, Status
+from storage.model.person import PersonId
+from storage.sql import incidents, outbox
+from storage.sql.database import Database
+
+LONGEST_REASON = 200
+ALIVE = (DeliveryStatus.WAITING, *TOOK_IT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """A page that will not arrive, among all pages of its step."""
+
+    page: OutboxMessage
+    step: tuple[OutboxMessage, ...]
+
+    @property
+    def person(self) -> PersonId:
+        """Whom it was for."""
+        return self.page.person or PersonId("")
+
+    def others_alive(self) -> list[OutboxMessage]:
+        """Return the step's other pages that arrived, or may still."""
+        return [it for it in self.step if it.id != self.page.id and it.status in ALIVE]
+
+
+async def fail_over(
+    tx: AsyncConnection, page: OutboxMessage, reason: str, moment: Moment
+) -> list[IncidentId]:
+    """Ask by another way after `page` failed for good, and write that down.
+
+    In the transaction that notes the failure. A page that nobody waits for any more (answered,
+    resolved, a new round) is let be. Returns the incidents that changed.
+    """
+    if page.incident is None or page.person is None:
+        return []
+    incident = (await incidents.get_many(tx, [page.incident])).get(page.incident)
+    if incident is None or not is_wanted(page, incident):
+        return []
+    step = await outbox.pages_of_step(tx, incident.id, page.round, page.step)
+    decision = instead(incident, Lost(page=page, step=tuple(step)), reason, moment)
+    saved = await carry_out(tx, [decision], moment, actor="tocsin", via="sender")
+    return [it.id for it in saved]
+
+
+def is_wanted(page: OutboxMessage, incident: Incident) -> bool:
+    """Say whether a page still asks for something: nobody answered, and it is of this round."""
+    return incident.status is Status.TRIGGERED and page.round == incident.round
+
+
+def instead(incident: Incident, lost: Lost, reason: str, moment: Moment) -> Decision:
+    """Decide what follows from a page that will not arrive."""
+    people = moment.playbook.people
+    name = flat(people[lost.person].name) if lost.person in people else lost.person
+    sentence = f"not delivered: {lost.page.channel} to {name}: "
+    sentence += shortened(flat(reason).rstrip("."), LONGEST_REASON)
+    alive = lost.others_alive()
+    own = [it.channel for it in alive if it.person == lost.person]
+    if own:
+        return _told(incident, f"{sentence}; {listed(own)} asks as well")
+    page = PageStep(lost.page.round, lost.page.step)
+    tried = {it.key for it in lost.step}
+    rings = rings_instead(incident, page, lost.person, tried, moment.roster)
+    if rings:
+        asked = transition(incident, Rung(tuple(ring.person for ring in rings)), moment.now)
+        told = _told(incident, f"{sentence}; {_going(rings, lost.person, moment)}")
+        return replace(told, after=asked.incident, rings=rings)
+    if alive:
+        return _told(incident, f"{sentence}; no other way to {name}")
+    gone = transition(incident, Undelivered(page.round, page.step), moment.now)
+    told = _told(incident, f"{sentence}; nobody is left to ask")
+    then = moment.follow(incident, gone)
+    return replace(
+        told,
+        after=then.after,
+        rings=then.rings,
+        effects=then.effects or told.effects,
+        facts=told.facts + then.facts,
+    )
+
+
+def _told(incident: Incident, sentence: str) -> Decision:
+    fact = Fact(what="not delivered", because=sentence)
+    return Decision(before=incident, after=incident, effects=(Announce(),), facts=(fact,))
+
+
+def _going(rings: tuple[Ring, ...], person: PersonId, moment: Moment) -> str:
+    ways = listed([ring.contact.channel for ring in rings])
+    if rings[0].person == person:
+        return f"going by {ways}"
+    return f"asking {flat(moment.playbook.people[rings[0].person].name)} by {ways}"
+
+
+async def move_overdue(
+    database: Database, clock: Clock, playbook: Current[Playbook], wake: Wake
+) -> int:
+    """Take back the pages that are unsent past their deadline, and ask by another way.
+
+    Returns how many there were.
+    """
+    async with database.reading() as tx:
+        late = await outbox.overdue(tx, clock.steady())
+    for page in late:
+        wake.committed(await decided(database, partial(_move, page, clock, playbook)))
+    return len(late)
+
+
+async def _move(
+    page: OutboxMessage, clock: Clock, playbook: Current[Playbook], tx: AsyncConnection
+) -> list[IncidentId]:
+    if not await outbox.cancel(tx, page.id):
+        return []
+    moment = await read_moment(tx, clock, playbook)
+    waited = lasting(moment.now - page.created_at)
+    reason = f"unsent after {waited}" + (f": {page.error}" if page.error else "")
+    return await fail_over(tx, page, reason, moment)

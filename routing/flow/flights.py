@@ -1,0 +1,118 @@
+"""The last look before a message goes: is it still wanted, where does it go, must it wait."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routing.delivery.letters import room_key
+from routing.flow.failover import is_wanted
+from routing.flow.lanes import Place
+from storage.clock import Steady
+from storage.model.audit import AuditRow
+from storage.model.delivery import DeliveryStatus, OutboxMessage, Post, Purpose
+from storage.model.incident import Incident
+from storage.model.person import ContactPoint
+from storage.sql import audit, incidents, outbox, posts
+
+WAIT_FOR_ROOM = 1.0
+"""Seconds between looks whether a room's first post, which carries a page, has gone out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """A claimed message that may go now.
+
+    place:   whose pace it keeps; a page into a room's thread keeps the room's.
+    post:    where the incident stands on that channel, if it does.
+    refusal: why it cannot go at all, known before anybody is called.
+    """
+
+    message: OutboxMessage
+    place: Place
+    post: Post | None = None
+    refusal: str = ""
+
+
+async def cleared(
+    tx: AsyncConnection,
+    claimed: Sequence[OutboxMessage],
+    chat: Collection[str],
+    *,
+    now: Steady,
+    sent_at: datetime,
+) -> list[Flight]:
+    """Return those of `claimed` that may go, in order; in the transaction of the claim.
+
+    A page that was answered is cancelled. A chat page waits for its room's first post; what
+    that post carried is noted as sent.   chat: names of the channels that are chat.
+    """
+    found = await incidents.get_many(tx, {it.incident for it in claimed if it.incident})
+    flights = []
+    for message in claimed:
+        place = (message.channel, message.address)
+        incident = found.get(message.incident) if message.incident else None
+        if message.purpose is Purpose.PAGE and (
+            incident is None or not is_wanted(message, incident)
+        ):
+            await outbox.cancel(tx, message.id)
+        elif message.purpose is Purpose.PAGE and incident and message.channel in chat:
+            flight = await _into_thread(tx, message, incident, now, sent_at)
+            flights += [flight] if flight else []
+        elif message.purpose is Purpose.ROOM and message.incident:
+            post = await posts.get(tx, message.incident, message.channel, message.address)
+            flights.append(Flight(message=message, place=place, post=post))
+        else:
+            flights.append(Flight(message=message, place=place))
+    return flights
+
+
+async def _into_thread(
+    tx: AsyncConnection, page: OutboxMessage, incident: Incident, now: Steady, sent_at: datetime
+) -> Flight | None:
+    """Find the thread that a chat page goes into; None: carried already, or its room comes first.
+
+    A page on a channel where the incident has no room goes to the person's own address.
+    """
+    rooms = [room for room in incident.policy.rooms if room.channel == page.channel]
+    places = {it.address: it for it in await posts.of_incident(tx, incident.id)}
+    for room in rooms:
+        post = places.get(room.address)
+        if post is None or post.channel != page.channel:
+            continue
+        if page.key not in post.asked:
+            return Flight(message=page, place=(page.channel, post.address), post=post)
+        await outbox.record_sent(
+            tx,
+            page,
+            status=DeliveryStatus.SENT,
+            provider_id=post.message_id,
+            sent_at=sent_at,
+        )
+        await audit.append_many(tx, [sent_row(page, sent_at)])
+        return None
+    keys = [room_key(incident, ContactPoint(channel=r.channel, address=r.address)) for r in rooms]
+    standing = (await outbox.by_keys(tx, keys)).values()
+    waiting = [it.not_before for it in standing if it.status is DeliveryStatus.WAITING]
+    if waiting:
+        later = max(Steady(now + WAIT_FOR_ROOM), min(waiting))
+        await outbox.put_back(tx, page, not_before=later)
+        return None
+    failed = [it for it in standing if it.status is DeliveryStatus.FAILED]
+    refusal = f"its room is refused: {failed[0].error}" if failed else ""
+    return Flight(message=page, place=(page.channel, page.address), refusal=refusal)
+
+
+def sent_row(message: OutboxMessage, at: datetime) -> AuditRow:
+    """Write for the record that a page or a notice went out."""
+    verb = "asked" if message.purpose is Purpose.PAGE else "told"
+    return AuditRow(
+        id=0,
+        incident=message.incident,
+        at=at,
+        actor="tocsin",
+        via="sender",
+        what="sent",
+        because=f"{verb} {message.person} by {message.channel}",
+    )

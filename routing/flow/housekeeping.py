@@ -1,0 +1,137 @@
+"""Keeps order: old rows go, and an incident that could never ring again is found."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routing.flow.carry_out import timer_of
+from routing.flow.current import Current
+from routing.flow.moment import Moment, decided, read_moment
+from routing.flow.wake import Wake
+from routing.incidents.effects import SetTimer
+from routing.playbook import Playbook
+from storage.clock import Clock
+from storage.model.delivery import DeliveryStatus, OutboxMessage, Purpose
+from storage.model.incident import Incident, IncidentId, Status
+from storage.model.timer import Timer, TimerKind
+from storage.sql import audit, incidents, outbox, timers
+from storage.sql import housekeeping as old_rows
+from storage.sql.database import Database
+
+log = structlog.get_logger()
+
+KEEP = timedelta(days=90)
+AT_ONCE = 500
+NOW = timedelta(0)
+
+
+def missing_timer(
+    incident: Incident, running: Sequence[Timer], owed: Sequence[OutboxMessage], moment: Moment
+) -> SetTimer | None:
+    """Return the timer that an open incident lacks; None where all is well. Never seen to happen.
+
+    Without it the incident would stay silent for good: the promise that it rings on is kept by
+    the timer alone.
+    """
+    kinds, here = {timer.kind for timer in running}, incident.round
+    match incident.status:
+        case Status.GATHERING if TimerKind.GROUP_READY not in kinds:
+            return SetTimer(TimerKind.GROUP_READY, NOW)
+        case Status.ACKNOWLEDGED if TimerKind.ACK_EXPIRES not in kinds:
+            return SetTimer(TimerKind.ACK_EXPIRES, incident.policy.ack_timeout, here)
+        case Status.SNOOZED if TimerKind.SNOOZE_ENDS not in kinds:
+            left = (incident.snoozed_until or moment.now) - moment.now
+            return SetTimer(TimerKind.SNOOZE_ENDS, max(NOW, left), here)
+        case Status.TRIGGERED if incident.severity.escalates:
+            waiting = any(
+                it.purpose is Purpose.PAGE and it.status is DeliveryStatus.WAITING for it in owed
+            )
+            if TimerKind.ESCALATE not in kinds and not waiting:
+                return SetTimer(TimerKind.ESCALATE, NOW, here, incident.step + 1)
+    return None
+
+
+class Housekeeper:
+    """Runs now and then, beside the work."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        playbook: Current[Playbook],
+        wake: Wake,
+        *,
+        keep: timedelta = KEEP,
+    ) -> None:
+        self._database, self._clock = database, clock
+        self._playbook, self._wake, self._keep = playbook, wake, keep
+
+    async def tidy(self) -> int:
+        """Delete what ended longer ago than `keep`, little by little; return how many rows.
+
+        The record of who did what stays.
+        """
+        before = self._clock.utc_now() - self._keep
+        deleted = 0
+        while True:
+            async with self._database.transaction() as tx:
+                some = await old_rows.delete_before(tx, before, AT_ONCE)
+            deleted += some
+            if not some:
+                return deleted
+
+    async def inspect(self) -> int:
+        """Find open incidents that could never ring again and give them their timer, loudly.
+
+        Returns how many were found; anything but 0 is a fault of the program.
+        """
+        async with self._database.reading() as tx:
+            moment = await read_moment(tx, self._clock, self._playbook)
+            suspects = [
+                incident.id
+                for incident in await incidents.search(tx, statuses=OPEN, limit=None)
+                if await _missing(tx, incident, moment)
+            ]
+        if not suspects:
+            return 0
+
+        async def work(tx: AsyncConnection) -> list[IncidentId]:
+            return await self._mend(tx, suspects)
+
+        mended = await decided(self._database, work)
+        self._wake.committed(mended)
+        return len(mended)
+
+    async def _mend(self, tx: AsyncConnection, suspects: Sequence[IncidentId]) -> list[IncidentId]:
+        """Look again, now that nobody else writes, and set what is still missing."""
+        moment = await read_moment(tx, self._clock, self._playbook)
+        mended = []
+        for incident in (await incidents.get_many(tx, suspects)).values():
+            effect = await _missing(tx, incident, moment)
+            if effect is None:
+                continue
+            await timers.set_timer(tx, timer_of(incident.id, effect, moment.steady))
+            because = f"its timer {effect.kind.value!r} was missing and has been set again"
+            await audit.append(
+                tx,
+                incident=incident.id,
+                at=moment.now,
+                actor="tocsin",
+                via="housekeeping",
+                what="mended",
+                because=because,
+            )
+            log.error("incident could not ring", incident=incident.id, because=because)
+            mended.append(incident.id)
+        return mended
+
+
+OPEN = tuple(status for status in Status if status.is_open)
+
+
+async def _missing(tx: AsyncConnection, incident: Incident, moment: Moment) -> SetTimer | None:
+    running = await timers.of_incident(tx, incident.id)
+    owed = [] if running else await outbox.of_incident(tx, incident.id)
+    return missing_timer(incident, running, owed, moment)
