@@ -53,12 +53,14 @@ class Reply:
     text:   plain text; lines; no markup. A mouth escapes it for its platform.
     table:  rows of cells, first row the head; shown as a table where the mouth can.
     public: shown to everyone in the room rather than to the speaker alone.
+    refused: nothing of what was asked was done; the command line ends with 1.
     """
 
     text: str
     table: Sequence[Sequence[str]] = ()
     attachments: Sequence[Attachment] = field(default_factory=tuple)
     public: bool = False
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,8 +58,8 @@ class Server(Section):
     listen: ListenAddress = Listen("127.0.0.1", 9099)
     public_url: Url | None = None
     tokens: tuple[ApiToken, ...] = ()
-    max_body: Size = 16 * 1024**2
-    max_unpacked: Size = 64 * 1024**2
+    max_body: Size = 4 * 1024**2
+    max_unpacked: Size = 16 * 1024**2
 
 
 class Samples(Section):

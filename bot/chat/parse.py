@@ -1,0 +1,86 @@
+"""What somebody typed -> verb, numbers, duration, words. Any text is understood as something."""
+
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from storage.errors import nearest
+from storage.model.incident import IncidentId
+from storage.units import parse_duration
+
+_NUMBERS = re.compile(r"#?[0-9]+(,#?[0-9]+)*[,:;]?")
+_LONGEST_NUMBER = 18  # digits; more would fit no database, and no incident has such a number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A sentence taken apart; `bot.chat.verb.Ask` explains the fields."""
+
+    verb: str
+    incidents: tuple[IncidentId, ...] = ()
+    hold: timedelta | None = None
+    words: tuple[str, ...] = ()
+
+
+def parse(text: str) -> Said:
+    """Take a sentence apart: `/ack #12,13 for 2h looking`, `tocsin snooze 12 30m`.
+
+    Numbers stand right behind the verb; a duration stands behind them, behind the first word
+    (`oncall take 8h`), or at the very end with `for` (`ack 12 looking at it for 2h`). Numbers and
+    durations elsewhere are part of the note.
+    """
+    tokens = text.split()
+    if tokens and tokens[0].lower().lstrip("/") == "tocsin":
+        tokens = tokens[1:]
+    if not tokens:
+        return Said(verb="")
+    verb, rest = tokens[0].lower().removeprefix("/"), tokens[1:]
+    incidents, hold, words = _front(rest)
+    if hold is None and not incidents and len(words) > 1:
+        later, hold, behind = _front(words[1:], numbers=False)
+        words = [words[0], *behind] if hold is not None else words
+        incidents += later
+    if hold is None and len(words) > 1 and words[-2].lower() == "for":
+        hold = _duration(words[-1])
+        words = words[:-2] if hold is not None else words
+    return Said(verb=verb, incidents=tuple(dict.fromkeys(incidents)), hold=hold, words=tuple(words))
+
+
+def _front(
+    tokens: list[str], *, numbers: bool = True
+) -> tuple[list[IncidentId], timedelta | None, list[str]]:
+    """Take numbers and one duration off the front; return them and what is left."""
+    incidents: list[IncidentId] = []
+    hold: timedelta | None = None
+    while tokens:
+        if numbers and _NUMBERS.fullmatch(tokens[0]):
+            found = re.findall("[0-9]+", tokens[0])
+            incidents += [IncidentId(int(digits[:_LONGEST_NUMBER])) for digits in found]
+            tokens = tokens[1:]
+            continue
+        skipped = 1 if tokens[0].lower() == "for" and len(tokens) > 1 else 0
+        span = _duration(tokens[skipped]) if hold is None else None
+        if span is None:
+            break
+        hold, tokens = span, tokens[skipped + 1 :]
+    return incidents, hold, tokens
+
+
+def _duration(token: str) -> timedelta | None:
+    with suppress(ValueError):
+        if not token.isdigit():
+            return parse_duration(token.rstrip(".,:;").lower())
+    return None
+
+
+def unknown_verb(verb: str, known: Iterable[str]) -> str:
+    """Say that there is no such verb, with the nearest guess."""
+    names = sorted(known)
+    if not verb:
+        return f"Say what to do: {', '.join(names)}. `help <verb>` explains one."
+    return (
+        f"I do not know {verb[:40]!r}; {nearest(verb, names)}"
+        f"I know: {', '.join(names)}. `help <verb>` explains one."
+    )

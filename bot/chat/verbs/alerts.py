@@ -1,0 +1,70 @@
+"""`alerts`: what is open."""
+
+from collections import Counter
+
+from bot.chat.verb import Ask, Reply, Verb
+from bot.chat.wording import ago, listed, standing
+from routing.flow.desks import Desks
+from storage.model.alert import Severity
+from storage.model.incident import Incident, Status
+from storage.model.person import Permission
+from storage.sql import incidents
+
+OPEN = tuple(status for status in Status if status.is_open)
+SHORT, LONG = 15, 100
+READ = 1_000  # a storm larger than that is counted, not read
+
+HEAD = ("#", "severity", "stands", "title", "began")
+
+
+async def run(ask: Ask, desks: Desks) -> Reply:
+    """`alerts`: the most urgent open incidents; `alerts all`: a longer list of them."""
+    wants_all = ask.words[:1] in (("all",), ("ALL",))
+    if ask.words and not wants_all:
+        return Reply(
+            f"I do not know `alerts {ask.note[:40]}`; say `alerts` or `alerts all`.", refused=True
+        )
+    async with desks.database.reading() as tx:
+        count = await incidents.count_open(tx)
+        found = await incidents.search(tx, statuses=OPEN, limit=READ)
+    if not found:
+        return Reply("No open incidents.")
+    shown = sorted(found, key=_urgency)[: LONG if wants_all else SHORT]
+    people, now = desks.playbook().people, desks.clock.utc_now()
+    rows = [
+        (
+            str(incident.id),
+            incident.severity.value,
+            standing(incident, people, now),
+            incident.title,
+            ago(incident.opened_at, now),
+        )
+        for incident in shown
+    ]
+    return Reply(_headline(count, found, len(shown), wants_all), table=(HEAD, *rows))
+
+
+def _urgency(incident: Incident) -> tuple[bool, int, int]:
+    """Unanswered before answered, urgent before the rest, new before old."""
+    unanswered = incident.status in (Status.TRIGGERED, Status.GATHERING)
+    return (not unanswered, incident.severity.rank, -incident.id)
+
+
+def _headline(count: int, found: list[Incident], shown: int, wants_all: bool) -> str:
+    by_severity = Counter(incident.severity for incident in found)
+    parts = [f"{by_severity[s]} {s}" for s in Severity if by_severity[s]]
+    noun = "incident" if count == 1 else "incidents"
+    text = f"{count} open {noun}: {listed(parts)}." if count == len(found) else f"{count} open."
+    if shown == count:
+        return text
+    more = "" if wants_all else "; `alerts all` shows more"
+    return f"{text} The {shown} most urgent{more}:"
+
+
+VERB = Verb(
+    name="alerts",
+    usage="alerts [all]",
+    summary="what is open, the most urgent first",
+    needs=Permission.VIEW,
+    run=run,
+)

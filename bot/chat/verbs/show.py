@@ -1,0 +1,103 @@
+"""`show`: everything about one incident."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from bot.chat.verb import Ask, Reply, Verb
+from bot.chat.wording import People, ago, clock_time, name_of, standing
+from routing.flow.desks import Desks
+from routing.incidents.timeline import newest, story
+from storage.model.alert import Alert
+from storage.model.delivery import DeliveryStatus, OutboxMessage, Purpose
+from storage.model.incident import Incident
+from storage.model.person import Permission
+from storage.sql import alerts, audit, incidents, outbox
+
+MOST_ALERTS, MOST_LINES, MOST_RECEIPTS = 5, 15, 20
+
+HEAD = ("when", "to", "by", "outcome")
+
+
+async def run(ask: Ask, desks: Desks) -> Reply:
+    """`show 12`: its facts, its alerts, its history, and what became of each message."""
+    if len(ask.incidents) != 1:
+        return Reply("Which one? Say one number: `show 12`.", refused=True)
+    number = ask.incidents[0]
+    async with desks.database.reading() as tx:
+        incident = await incidents.get(tx, number)
+        found = await alerts.of_incident(tx, number)
+        rows = await audit.of_incident(tx, number)
+        messages = await outbox.of_incident(tx, number)
+    people, now = desks.playbook().people, desks.clock.utc_now()
+    lines = [
+        f"#{incident.id} {incident.title}",
+        *_facts(incident, people, now),
+        *_alerts(found),
+        "History:",
+        *(
+            f"  {clock_time(line.at, now)}  {line.text}"
+            for line in newest(story(rows, people, whole=True), MOST_LINES)
+        ),
+    ]
+    return Reply("\n".join(lines), table=_receipts(messages, people, now))
+
+
+def _facts(incident: Incident, people: People, now: datetime) -> list[str]:
+    facts = [
+        f"{incident.severity} · {incident.category} · {standing(incident, people, now)}",
+        f"Began {clock_time(incident.opened_at, now)}, {ago(incident.opened_at, now)}; "
+        f"{incident.firing} of {incident.total} alerts firing",
+        f"Policy {incident.policy.name}, step {max(incident.step + 1, 0)} of "
+        f"{len(incident.policy.steps)}",
+    ]
+    if incident.no_data_since is not None:
+        facts.append(f"No data since {clock_time(incident.no_data_since, now)}")
+    if incident.undelivered:
+        facts.append("Not delivered: the last step reached nobody")
+    return facts
+
+
+def _alerts(found: Sequence[Alert]) -> list[str]:
+    """Write the firing alerts first; the text is data, the mouth escapes it."""
+    ordered = sorted(found, key=lambda alert: not alert.is_firing)
+    lines = []
+    for alert in ordered[:MOST_ALERTS]:
+        summary = alert.annotations.get("summary")
+        lines.append(f"  {alert.status}: {alert.labels}" + (f" — {summary}" if summary else ""))
+    if len(ordered) > MOST_ALERTS:
+        lines.append(f"  and {len(ordered) - MOST_ALERTS} more")
+    return ["Alerts:", *lines] if lines else []
+
+
+def _receipts(
+    messages: Sequence[OutboxMessage], people: People, now: datetime
+) -> tuple[tuple[str, ...], ...]:
+    rows = [
+        (
+            clock_time(message.sent_at or message.created_at, now),
+            name_of(message.person, people) or message.address,
+            message.channel,
+            _outcome(message),
+        )
+        for message in messages[-MOST_RECEIPTS:]
+    ]
+    return (HEAD, *rows) if rows else ()
+
+
+def _outcome(message: OutboxMessage) -> str:
+    text = message.status.value
+    if message.purpose is not Purpose.PAGE:
+        text = f"{message.purpose}, {text}"
+    if message.attempts > 1:
+        text += f" after {message.attempts} tries"
+    failed = message.status not in (DeliveryStatus.SENT, DeliveryStatus.DELIVERED)
+    return f"{text}: {message.error}" if message.error and failed else text
+
+
+VERB = Verb(
+    name="show",
+    usage="show <incident>",
+    summary="one incident: facts, alerts, history, and what became of each message",
+    needs=Permission.VIEW,
+    run=run,
+)

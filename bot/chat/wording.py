@@ -1,0 +1,75 @@
+"""How answers word incidents, people and times."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from bot.chat.verb import Reply
+from routing.incidents.timeline import named
+from storage.errors import BotError
+from storage.model.incident import Incident, IncidentId, Status
+from storage.model.person import Person, PersonId
+from storage.units import human_duration
+
+People = Mapping[PersonId, Person]
+
+
+def name_of(person: PersonId | None, people: People) -> str:
+    """Return the person's name; the id where they left the configuration; empty for nobody."""
+    if person is None:
+        return ""
+    return people[person].name if person in people else str(person)
+
+
+def clock_time(at: datetime, now: datetime) -> str:
+    """Write a time, UTC: `14:05 UTC` today, else `2026-03-02 14:05 UTC`."""
+    return at.strftime("%H:%M UTC" if at.date() == now.date() else "%Y-%m-%d %H:%M UTC")
+
+
+def ago(at: datetime, now: datetime) -> str:
+    """Write how long ago: `5 min ago`."""
+    return f"{human_duration(max(now - at, now - now))} ago"
+
+
+def standing(incident: Incident, people: People, now: datetime) -> str:
+    """Say in a few words where an incident stands and who has it."""
+    owner = name_of(incident.owner, people)
+    match incident.status:
+        case Status.ACKNOWLEDGED if owner:
+            return f"acknowledged by {owner}"
+        case Status.SNOOZED if incident.snoozed_until is not None:
+            until = clock_time(incident.snoozed_until, now)
+            return f"snoozed until {until}" + (f" by {owner}" if owner else "")
+        case Status.RESOLVED if incident.resolved_by is not None:
+            return f"resolved by {name_of(incident.resolved_by, people)}"
+        case Status.TRIGGERED if incident.undelivered:
+            return "triggered, not delivered"
+        case _:
+            return incident.status.value
+
+
+def answered(
+    answers: Mapping[IncidentId, Incident | BotError],
+    people: People,
+    done: Callable[[Incident], str],
+) -> Reply:
+    """Word what became of each incident: what was `done` to it, or why not."""
+    lines = [
+        _refusal(number, answer, people)
+        if isinstance(answer, BotError)
+        else f"#{number} {answer.title}: {done(answer)}"
+        for number, answer in answers.items()
+    ]
+    nothing_done = all(isinstance(answer, BotError) for answer in answers.values())
+    return Reply("\n".join(lines), refused=nothing_done)
+
+
+def _refusal(number: IncidentId, refusal: BotError, people: People) -> str:
+    """Word a refusal about one incident, with its number in front once."""
+    text = named(str(refusal), people)
+    return text if text.startswith(f"#{number}") else f"#{number}: {text}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Join for reading: `a`, `a and b`, `a, b and c`."""
+    *most, last = list(names) or [""]
+    return f"{', '.join(most)} and {last}" if most else last
