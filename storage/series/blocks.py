@@ -98,7 +98,8 @@ class Blocks:
 
     def publish(self, segment: Segment) -> None:
         """Let readers see a segment; under the head's lock, together with dropping its window."""
-        self._segments = [*self._segments, segment]
+        with self._lock:
+            self._segments = [*self._segments, segment]
 
     def read(self, segment: Segment, wanted: Ints, after: int, until: int) -> Readings:
         """Return the samples of the series `wanted` (ascending) in (after, until] milliseconds.
@@ -138,13 +139,23 @@ class Blocks:
         return np.union1d(sure, rows)
 
     def delete(self, segments: Sequence[Segment]) -> None:
-        """Delete segments, row first, so that a crash between leaves a file and no hole."""
+        """Delete segments, row first, so that a crash between leaves a file and no hole.
+
+        Where the disk is too full to change a row, the files go first and make room for it.
+        """
         names = {segment.name for segment in segments}
-        self._catalogue.remove(names)
         with self._lock:
             self._segments = [one for one in self._segments if one.name not in names]
             for name in names:
                 self._directories.pop(name, None)
+        try:
+            self._catalogue.remove(names)
+        except StorageUnavailable:
+            self._unlink(segments)
+            self._catalogue.remove(names)
+        self._unlink(segments)
+
+    def _unlink(self, segments: Sequence[Segment]) -> None:
         for segment in segments:
             self._path(segment).unlink(missing_ok=True)
             (self._quarantine / segment.name).unlink(missing_ok=True)

@@ -104,12 +104,15 @@ class LocalSeries:
 
     async def _seal(self) -> None:
         store, commits = self._store, self._commits
-        await asyncio.to_thread(store.expire)  # first, since that may free the room to seal
-        for window in await commits.run(store.close_windows):
-            await asyncio.to_thread(store.seal_window, window)
-        await commits.run(store.cut_journal)
-        await asyncio.to_thread(store.expire)
-        await commits.run(store.forget_series)
+        try:
+            await asyncio.to_thread(store.expire)  # first, since that may free the room to seal
+            for window in await commits.run(store.close_windows):
+                await asyncio.to_thread(store.seal_window, window)
+            await commits.run(store.cut_journal)
+            await asyncio.to_thread(store.expire)
+            await commits.run(store.forget_series)
+        except OSError as error:
+            raise StorageUnavailable(f"sealing samples: {error}; it is tried again") from error
 
     async def _close(self) -> None:
         if self._sealing is not None:

@@ -20,7 +20,7 @@ from storage.series.blocks import Blocks
 from storage.series.catalogue import Catalogue, Segment
 from storage.series.head import Head, Mark, Window
 from storage.series.index import Index
-from storage.series.journal import FILE_BITS, Entry, Journal
+from storage.series.journal import FILE_BITS, Entry, Journal, sync_directory
 from storage.series.lock import DirectoryLock
 from storage.series.options import SeriesOptions, SeriesStats, milliseconds
 from storage.series.readings import Readings, pack
@@ -182,6 +182,7 @@ class Store:
                 sealed[segment.window] = max(segment.upto, sealed.get(segment.window, 0))
         last = max((segment.upto for segment in self._blocks.all), default=0)
         self._journal = Journal(directory / "journal", first=(last >> FILE_BITS) + 1)
+        sync_directory(directory)
         parts: list[Readings] = []
         waiting = 0
         for position, entry in self._journal.replay():

@@ -1,15 +1,17 @@
 """Sealed segments: damage is set aside and told, never answered from and never silent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
-from storage.errors import MetricsUnavailable
+from storage.errors import MetricsUnavailable, StorageUnavailable
 from storage.model.sample import Batch, Sample
 from storage.series import segment as segment_file
+from storage.series.blocks import Blocks
+from storage.series.catalogue import Catalogue
 from storage.series.local import LocalSeries, SeriesOptions
 from storage.series.readings import FIRST_MS, LAST_MS, Readings
 from storage.series.segment import Part
@@ -59,7 +61,9 @@ async def test_a_damaged_segment_is_quarantined_and_told(
     assert (told["log_level"], told["file"]) == ("error", str(path))
     assert told["why"].startswith(why)
     assert (store.stats().quarantined, store.stats().segments) == (1, 1)
-    assert (tmp_path / "segments" / "quarantine" / path.name).exists() == (why[-7:] != "missing")
+    assert (tmp_path / "segments" / "quarantine" / path.name).exists() == (
+        damage is not Path.unlink
+    )
     await store.close()
     store = await LocalSeries.open(tmp_path, SeriesOptions(), clock)
     assert (store.stats().quarantined, values(store.select(UP, *FOREVER))) == (1, [2.0])
@@ -150,3 +154,27 @@ def test_many_groups_and_series_of_any_length_come_back(tmp_path: Path) -> None:
         assert wanted[found.rows].tolist() == numbers[rows[keep]].tolist()
         assert found.times.tolist() == times[keep].tolist()
         assert found.values.tobytes() == written.values[keep].tobytes()
+
+
+class FullCatalogue(Catalogue):
+    """A catalogue on a disk that is full as long as the segments' files are there."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.segments_directory = path.parent / "segments"
+
+    def remove(self, names: Iterable[str]) -> None:
+        if list(self.segments_directory.glob("*.seg")):
+            raise StorageUnavailable("database or disk is full")
+        super().remove(names)
+
+
+async def test_expiry_frees_room_even_where_no_row_can_be_changed(tmp_path: Path) -> None:
+    store, _ = await two_segments(tmp_path)
+    await store.close()
+    catalogue = FullCatalogue(tmp_path / "catalogue.sqlite")
+    blocks = Blocks(tmp_path / "segments", catalogue)
+    assert len(blocks.all) == 2
+    blocks.expire(LAST_MS, None)
+    assert (blocks.all, catalogue.segments()) == ((), [])
+    catalogue.close()
