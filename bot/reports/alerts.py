@@ -197,7 +197,7 @@ def _chart(now: pd.DataFrame, window: Window, span: str) -> Chart:
             counts = [float((mine == index).sum()) for index in range(BUCKETS)]
             bars.append(Bars(name=severity.value, values=counts))
     return Chart(
-        title=f"Incidents opened, last {span}",
+        title=f"Incidents opened, last {span} (UTC)",
         labels=[start.strftime(form) for start in starts],
         bars=bars,
         unit="incidents",

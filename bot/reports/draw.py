@@ -28,10 +28,10 @@ def png(chart: Chart) -> bytes:
 
     with mpl.rc_context({"font.family": ["DejaVu Sans"], "font.size": 11, "text.color": INK}):
         figure = Figure(figsize=(8, 3.6), dpi=200, facecolor="white", layout="constrained")
-        canvas = FigureCanvasAgg(figure)
+        FigureCanvasAgg(figure)
         _bars(figure, chart)
         out = io.BytesIO()
-        canvas.print_png(out)
+        figure.savefig(out, format="png")
     return out.getvalue()
 
 

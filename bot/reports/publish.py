@@ -57,8 +57,9 @@ class Worker:
         if self._process is None or self._process.returncode is not None:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                "-m",
-                "bot.reports.worker",
+                "-c",
+                # Not `-m`: what is pickled must name the module and not `__main__`.
+                "from bot.reports.worker import main; main()",
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
             )

@@ -72,7 +72,3 @@ def main() -> None:
         except Exception as error:
             answer = f"{type(error).__name__}: {error}"
         write(out, answer)
-
-
-if __name__ == "__main__":
-    main()

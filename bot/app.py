@@ -1,0 +1,248 @@
+"""The composition root: the only place where real parts meet, and where they start and stop."""
+
+import asyncio
+import json
+import signal
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from inspect import isawaitable
+from pathlib import Path
+
+import structlog
+
+from bot.channels.console import Console
+from bot.chat.slack import SlackMouth
+from bot.config.build import database_url, playbook, series_options
+from bot.config.config import Config
+from bot.config.read import read_config
+from bot.intake import Intake
+from bot.logs import REDACTOR, set_up_logs
+from bot.observe import Observations
+from bot.reports.publish import WORKER
+from bot.roles import Roles
+from bot.web.parts import Limits, Parts
+from bot.web.server import Server
+from bot.web.standing import restore
+from routing.delivery.channel import Channel, ChannelKind
+from routing.flow.act import IncidentDesk
+from routing.flow.current import Current
+from routing.flow.deliver import Sender
+from routing.flow.desks import Desks
+from routing.flow.evaluate import Judge
+from routing.flow.housekeeping import Housekeeper
+from routing.flow.receive import Receiver
+from routing.flow.timers import TimerLoop
+from routing.flow.wake import Wake
+from routing.rules.read import read_rules
+from storage.clock import SystemClock, boot_id
+from storage.metrics.local import LocalMetrics
+from storage.model.person import PersonId
+from storage.series.local import LocalSeries
+from storage.sql import meta
+from storage.sql.database import Database
+from storage.sql.migrate import migrate
+
+log = structlog.get_logger(__name__)
+
+OWNER = "tocsin"
+"""Names this instance in leases; one instance works on a database, so the name can stay."""
+STOPPING = 25.0
+"""Seconds that a stop may take: what is in flight then is sent again after the next start."""
+
+
+class App:
+    """One running Tocsin: `open` it, `run` it until told to stop, `close` it."""
+
+    def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
+        self.config, self._environ = config, environ
+        self.stop_asked = asyncio.Event()
+        self.server: Server
+        self._accepting = True
+        self._open = AsyncExitStack()
+
+    async def open(self) -> None:
+        """Open every part and begin to serve; raises BotError where one refuses.
+
+        What was opened before a refusal is closed again.
+        """
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self._open.aclose)
+            await self._open_storage()
+            await self._open_routing()
+            await self._open_world()
+            undo.pop_all()
+
+    async def _open_storage(self) -> None:
+        config = self.config
+        config.storage.directory.mkdir(parents=True, exist_ok=True)
+        self.database = await Database.open(database_url(config))
+        self._open.push_async_callback(self.database.close)
+        log.info("database", name=self.database.name, did=await migrate(self.database))
+        self.clock = await steady_clock(self.database)
+        self.series = await LocalSeries.open(
+            config.storage.directory / "samples", series_options(config), self.clock
+        )
+        self._open.push_async_callback(self.series.close)
+        self.metrics = LocalMetrics(self.series)
+
+    async def _open_routing(self) -> None:
+        self.playbook = Current(playbook(self.config))
+        self.rules = Current(read_rules(self.config.rule_files))
+        self.wake = Wake()
+        shared = (self.database, self.clock, self.playbook, self.wake)
+        self.receiver = Receiver(*shared)
+        self.desks = Desks(
+            incidents=IncidentDesk(*shared),
+            database=self.database,
+            clock=self.clock,
+            metrics=self.metrics,
+            playbook=self.playbook,
+        )
+        self.judge = Judge(
+            metrics=self.metrics,
+            receiver=self.receiver,
+            database=self.database,
+            clock=self.clock,
+            playbook=self.playbook,
+            groups=self.rules,
+            append=self.series.append,
+        )
+        await self.judge.restore()
+        self.timers = TimerLoop(*shared, OWNER)
+        self.housekeeper = Housekeeper(*shared, keep=self.config.storage.history)
+
+    async def _open_world(self) -> None:
+        self.observed = Observations(self.clock, self.database, self.series.stats)
+        self.intake = Intake(self.series, self.judge, self.observed.heard)
+        self.channels = await open_channels(self.config)
+        for _, channel in self.channels.values():
+            self._open.push_async_callback(channel.close)
+        self._open.push_async_callback(WORKER.close)
+        self.sender = Sender(
+            self.database, self.clock, self.channels, self.playbook, self.wake, OWNER
+        )
+        self.mouth = await self._open_mouth()
+        self.roles = Roles(self)
+        parts = await self._with_demo(self._parts())
+        if parts.console is not None:
+            await restore(parts.console, self.database)
+        listen = self.config.server.listen
+        self.server = Server(parts, host=listen.host, port=listen.port)
+        await self.server.start()
+
+    async def _open_mouth(self) -> SlackMouth | None:
+        """Prepare to listen to Slack, where it is configured."""
+        opened = self.config.opened.get("slack")
+        if opened is None:
+            return None
+        return SlackMouth(opened.options, self.desks, short_forms=self.config.commands.short_forms)
+
+    def _parts(self) -> Parts:
+        server, console = self.config.server, self.channels.get("console")
+        return Parts(
+            intake=self.intake,
+            desks=self.desks,
+            metrics=self.observed.text,
+            ingest_tokens={
+                name: section.token.reveal()
+                for name, section in self.config.sources.items()
+                if section.token
+            },
+            people_tokens={PersonId(t.person): t.token.reveal() for t in server.tokens},
+            listens_on=server.listen.host,
+            console=console[1] if console and isinstance(console[1], Console) else None,
+            limits=Limits(body_bytes=server.max_body, unpacked_bytes=server.max_unpacked),
+            troubles=self.roles.troubles,
+            not_ready=self.not_ready,
+            is_accepting=lambda: self._accepting,
+        )
+
+    async def _with_demo(self, parts: Parts) -> Parts:
+        """Add the demo's switches, where this is the engine of a demo."""
+        if "TOCSIN_DEMO_DIRECTORY" not in self._environ:
+            return parts
+        from bot.demo.engine import EXTRA, Demo, demo_place
+
+        place = demo_place(self._environ)
+        if place is None or parts.console is None:
+            return parts
+        demo = Demo(place, self.desks, parts.console)
+        demo.start()
+        self._open.push_async_callback(demo.stop)
+        return replace(parts, more_routes=demo.routes(), page_extras=[EXTRA])
+
+    def not_ready(self) -> tuple[str, ...]:
+        """Say what keeps requests from being served."""
+        return self.roles.failures() if self._accepting else ("shutting down",)
+
+    async def run(self) -> None:
+        """Work until `stop_asked`, then finish what is in flight and close everything."""
+        await self.roles.start()
+        log.info("serving", address=f"http://{self.server.host}:{self.server.port}")
+        try:
+            await self.stop_asked.wait()
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Take nothing more in, finish what is in flight, let go of everything."""
+        log.info("stopping")
+        self._accepting = False
+        try:
+            async with asyncio.timeout(STOPPING):
+                await self.roles.stop()
+                left = await self.sender.drain(STOPPING / 2)
+                await self.server.stop()
+                log.info("stopped", messages_in_flight=left)
+        except TimeoutError:
+            log.warning("stopped in a hurry; what was in flight is sent again at the next start")
+        finally:
+            await self._open.aclose()
+
+
+async def open_channels(config: Config) -> dict[str, tuple[ChannelKind, Channel]]:
+    """Open every channel that the configuration names."""
+    found: dict[str, tuple[ChannelKind, Channel]] = {}
+    for name, opened in config.opened.items():
+        channel = opened.kind.open(opened.options)
+        found[name] = (opened.kind, await channel if isawaitable(channel) else channel)
+    return found
+
+
+async def steady_clock(database: Database) -> SystemClock:
+    """Go on with this boot's steady scale, or begin a new one and remember it."""
+    boot = boot_id()
+    async with database.transaction() as tx:
+        known = json.loads(await meta.get(tx, "steady") or "{}")
+        if boot and known.get("boot") == boot:
+            return SystemClock(known["offset"])
+        clock = SystemClock()
+        await meta.put(tx, "steady", json.dumps({"boot": boot, "offset": clock.offset}))
+    return clock
+
+
+def serve(path: Path, environ: Mapping[str, str]) -> None:
+    """Run Tocsin until SIGTERM or SIGINT; raises BotError where it cannot start."""
+    config = read_config(path, environ)
+    set_up_logs(config.log.level, config.log.format)
+    REDACTOR.learn(config.secrets())
+    with asyncio.Runner(loop_factory=_loop) as runner:
+        runner.run(_serve(config, environ))
+
+
+async def _serve(config: Config, environ: Mapping[str, str]) -> None:
+    app = App(config, environ)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, app.stop_asked.set)
+    await app.open()
+    await app.run()
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()

@@ -1,0 +1,135 @@
+"""Tocsin's own metrics, in Prometheus' text format.
+
+What stands in SQL is read on a tick and kept, so that `/metrics` answers without a database and
+tells how old its figures are.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import generate_latest
+
+from bot.loops import Loop
+from storage.clock import Clock, Steady
+from storage.model.incident import Status
+from storage.model.sample import Appended
+from storage.series.options import SeriesStats
+from storage.sql import incidents, outbox
+from storage.sql.database import Database
+
+OPEN = tuple(status for status in Status if status.is_open)
+
+
+class Observations:
+    """Counts what happens and reads what stands; `text` writes it all down."""
+
+    def __init__(self, clock: Clock, database: Database, stats: Callable[[], SeriesStats]) -> None:
+        self._clock, self._database, self._stats = clock, database, stats
+        self._stored: Counter[str] = Counter()
+        self._refused: Counter[tuple[str, str]] = Counter()
+        self._incidents: Counter[tuple[str, str]] = Counter()
+        self._messages: dict[str, int] = {}
+        self._oldest: Steady | None = None
+        self._looked_at: Steady | None = None
+        self.samples_at: Steady | None = None
+        self.loops: tuple[Loop, ...] = ()
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        self._registry.register(_Once(self._families))
+
+    def heard(self, source: str, appended: Appended) -> None:
+        """Count a batch that was stored."""
+        self._stored[source] += appended.stored
+        for reason, count in appended.refused.items():
+            self._refused[source, reason] += count
+        if appended.stored:
+            self.samples_at = self._clock.steady()
+
+    async def look(self) -> None:
+        """Read what stands in the database; raises StorageUnavailable."""
+        async with self._database.reading() as tx:
+            there = await incidents.search(tx, statuses=OPEN, limit=None)
+            messages = await outbox.counts(tx)
+            oldest = await outbox.oldest_waiting(tx)
+        self._incidents = Counter((it.status.value, it.severity.value) for it in there)
+        self._messages = {status.value: count for status, count in messages.items()}
+        self._oldest, self._looked_at = oldest, self._clock.steady()
+
+    def text(self) -> bytes:
+        """Write all of it in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+    def _families(self) -> Iterator[Metric]:
+        yield from self._sample_families()
+        yield from self._delivery_families()
+        ages = _gauge("loop_last_success_age_seconds", "Since each loop last succeeded.", ["loop"])
+        now = self._clock.steady()
+        for loop in self.loops:
+            ages.add_metric([loop.name], now - loop.succeeded)
+        yield ages
+
+    def _sample_families(self) -> Iterator[Metric]:
+        stored = _counter("samples_stored", "Samples stored, by source.", ["source"])
+        for source, count in self._stored.items():
+            stored.add_metric([source], count)
+        yield stored
+        refused = _counter("samples_refused", "Samples refused, by reason.", ["source", "reason"])
+        for (source, reason), count in self._refused.items():
+            refused.add_metric([source, reason], count)
+        yield refused
+        stats = self._stats()
+        figures = {
+            "series": ("Series known to the store.", stats.series),
+            "head_samples": ("Samples not sealed yet.", stats.head_samples),
+            "journal_bytes": ("Size of the journal.", stats.journal_bytes),
+            "segment_bytes": ("Size of the sealed segments.", stats.segment_bytes),
+            "segments_quarantined": ("Damaged segments set aside.", stats.quarantined),
+            "journal_torn": ("Damaged ends of the journal cut off.", stats.torn),
+        }
+        for name, (help_, value) in figures.items():
+            yield _one(name, help_, value)
+
+    def _delivery_families(self) -> Iterator[Metric]:
+        there = _gauge("incidents", "Open incidents.", ["status", "severity"])
+        for labels, count in self._incidents.items():
+            there.add_metric(labels, count)
+        yield there
+        messages = _gauge("messages", "Messages in the outbox.", ["status"])
+        for status, count in self._messages.items():
+            messages.add_metric([status], count)
+        yield messages
+        now = self._clock.steady()
+        if self._looked_at is not None:
+            age = now - self._looked_at
+            yield _one("database_look_age_seconds", "Age of the figures from SQL.", age)
+        waiting = 0.0 if self._oldest is None else max(0.0, now - self._oldest)
+        yield _one("message_oldest_waiting_seconds", "Age of the oldest unsent message.", waiting)
+
+
+def _gauge(name: str, help_: str, labels: Iterable[str]) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"tocsin_{name}", help_, labels=tuple(labels))
+
+
+def _counter(name: str, help_: str, labels: Iterable[str]) -> CounterMetricFamily:
+    return CounterMetricFamily(f"tocsin_{name}", help_, labels=tuple(labels))
+
+
+def _one(name: str, help_: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"tocsin_{name}", help_, value=value)
+
+
+class _Once:
+    """A collector that is asked anew at each exposition."""
+
+    def __init__(self, families: Callable[[], Iterator[Metric]]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterator[Metric]:
+        return self._families()
+
+    def describe(self) -> list[Metric]:
+        """Name nothing beforehand: what is told depends on what happens."""
+        return []
