@@ -161,7 +161,7 @@ class _Evaluation:
                 flat, reached = Flat.of(selection, stale=False), self.steps.reached(selector)
             case Subquery(inner, range_ms):
                 inside = replace(self, steps=self.steps.within(expr))
-                frame = inside.vector(inner)
+                frame = inside.vector(inner) if inside.size else Frame.empty(0)
                 flat = Flat.of_frame(frame, inside.steps.times)
                 reached = self.steps.reached(expr)
             case _:

@@ -28,7 +28,7 @@ _WORDS_BETWEEN = {"and", "or", "unless", "atan2"}
 _MARKS_BETWEEN = {"+", "-", "*", "/", "%", "^", "==", "!=", ">", "<", ">=", "<="}
 _LISTS = {"by", "without", "on", "ignoring", "group_left", "group_right"}
 _LISTS_MAYBE = {"group_left", "group_right"}
-_KEYWORDS = _WORDS_BETWEEN | _LISTS | {"bool", "offset"} | AGGREGATIONS.keys()
+_KEYWORDS = _WORDS_BETWEEN | _LISTS | {"bool", "offset"} | AGGREGATIONS
 _BEFORE_DURATION = {"[", ":", "offset"}
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
 
@@ -314,11 +314,12 @@ def _reads_as_moment(words: Sequence[Token], index: int) -> bool:
 
 
 def _after_list(words: Sequence[Token], index: int) -> int:
-    if index < len(words) and words[index].text == "(":
-        while index < len(words) and words[index].text != ")":
-            index += 1
+    """Walk over the labels in brackets, if there are any."""
+    if _text_at(words, index) != "(":
+        return index
+    while index < len(words) and words[index].text != ")":
         index += 1
-    return index
+    return index + 1
 
 
 def _after_range(words: Sequence[Token], index: int) -> int:

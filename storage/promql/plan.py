@@ -12,7 +12,6 @@ from storage.promql.instant import OF_TIME, OF_VALUE
 from storage.promql.over_time import OF_WINDOW, OF_WINDOW_AND_NUMBER
 from storage.promql.tree import (
     SETS,
-    Aggregation,
     Binary,
     Call,
     Edge,
@@ -214,6 +213,4 @@ def _alone(expr: Expr) -> bool:
         case Binary(op, left, right):
             joined = Kind.SCALAR in {kind(left), kind(right)} and op not in SETS
             return joined and _alone(left) and _alone(right)
-        case Aggregation() | Subquery():
-            return False
-    return kind(expr) is Kind.TEXT
+    return False
