@@ -13,7 +13,7 @@ from storage.promql.groups import Groups, part_of
 from storage.promql.numbers import plain
 from storage.promql.over_time import HUGE, at_rank
 from storage.promql.values import Frame
-from storage.promql.windows import DOUBTFUL
+from storage.promql.windows import is_doubtful
 
 
 def aggregate(op: str, frame: Frame, labels: tuple[str, ...], *, without: bool) -> Frame:
@@ -28,7 +28,7 @@ def _sum(groups: Groups, frame: Frame) -> Floats:
     """Add up; cells whose parts cancel each other out are added again exactly."""
     values = np.where(frame.present, frame.values, 0.0)
     sums, parts = groups.fold(np.add, values), groups.fold(np.add, np.abs(values))
-    doubtful = np.isfinite(parts) & (parts > DOUBTFUL * np.abs(sums))
+    doubtful = is_doubtful(sums, parts, values)
     for group, step in np.argwhere(doubtful).tolist():
         sums[group, step] = fsum(values[groups.rows_of(group), step])
     return sums

@@ -18,12 +18,13 @@ def part_of(labels: tuple[str, ...], *, without: bool) -> Part:
     without: all but `labels`, and never the metric's name; otherwise only `labels`.
     """
     if without:
-        dropped = (NAME, *labels)
-        return lambda series: series.without(*dropped)
+        dropped = frozenset((NAME, *labels))
+        return lambda series: Labels([pair for pair in series if pair[0] not in dropped])
     if not labels:
         nothing = Labels()
         return lambda _: nothing
-    return lambda series: series.keep(*labels)
+    kept = frozenset(labels)
+    return lambda series: Labels([pair for pair in series if pair[0] in kept])
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,5 +125,8 @@ class Frame:
 
 
 def without_name(labels: Labels) -> Labels:
-    """Return the labels less `__name__`."""
-    return labels.without(NAME)
+    """Return the labels less `__name__`; quick, for it runs once a series in most queries."""
+    for place, (label, _) in enumerate(labels):
+        if label == NAME:
+            return Labels(labels[:place] + labels[place + 1 :])
+    return labels

@@ -67,6 +67,17 @@ def _starts(counts: Ints) -> Ints:
     return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
 
 
+def is_doubtful(sums: Floats, parts: Floats, values: Floats) -> Bools:
+    """Say which sums lost too much to rounding; `parts` are the sums of the absolute values.
+
+    Whole numbers below 2**53 lose nothing.
+    """
+    doubtful: Bools = np.isfinite(parts) & (parts > DOUBTFUL * np.abs(sums))
+    if doubtful.any() and parts[doubtful].max() < 2.0**53 and np.all(values == np.rint(values)):
+        doubtful[...] = False
+    return doubtful
+
+
 @dataclass(frozen=True, slots=True)
 class Windows:
     """For each series and step the samples in (until - length, until].
@@ -128,7 +139,7 @@ class Windows:
         with np.errstate(invalid="ignore", over="ignore"):
             sums = np.where(self.count > 0, self.fold(np.add, values), 0.0)
             parts = np.where(self.count > 0, self.fold(np.add, np.abs(values)), 0.0)
-            doubtful = np.isfinite(parts) & (parts > DOUBTFUL * np.abs(sums))
+        doubtful = is_doubtful(sums, parts, values)
         for row, step in np.argwhere(doubtful).tolist():
             sums[row, step] = fsum(values[self.first[row, step] : self.end[row, step]])
         return sums
