@@ -112,11 +112,11 @@ async def test_damage_in_the_middle_keeps_what_stands_before_and_puts_the_rest_a
     assert store.select(UP, *FOREVER).count.tolist() == [2, 1]
     (aside,) = (tmp_path / "journal").glob("*.torn")
     assert aside.stat().st_size == len(whole) - sizes[1]
-    await store.append(batch(at(labels=up(9))))
+    await store.append(batch(at(labels=up(8)), at(labels=up(9))))
     await store.close()
     # The lost series' samples are still in the second file; no new series inherits them.
     store = await LocalSeries.open(tmp_path, SeriesOptions(), HandClock())
-    assert store.select(UP, *FOREVER).count.tolist() == [2, 1, 1]
+    assert store.select(UP, *FOREVER).count.tolist() == [2, 1, 1, 1]
     await store.close()
 
 
