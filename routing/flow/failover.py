@@ -71,8 +71,8 @@ def is_wanted(page: OutboxMessage, incident: Incident) -> bool:
 
 def instead(incident: Incident, lost: Lost, reason: str, moment: Moment) -> Decision:
     """Decide what follows from a page that will not arrive."""
-    people = moment.playbook.people
-    name = flat(people[lost.person].name) if lost.person in people else lost.person
+    known = moment.playbook.people.get(lost.person)
+    name = flat(known.name) if known else lost.person
     sentence = f"not delivered: {lost.page.channel} to {name}: "
     sentence += shortened(flat(reason).rstrip("."), LONGEST_REASON)
     alive = lost.others_alive()
@@ -83,7 +83,8 @@ def instead(incident: Incident, lost: Lost, reason: str, moment: Moment) -> Deci
     tried = {it.key for it in lost.step}
     rings = rings_instead(incident, page, lost.person, tried, moment.roster)
     if rings:
-        asked = transition(incident, Rung(tuple(ring.person for ring in rings)), moment.now)
+        people = tuple(dict.fromkeys(ring.person for ring in rings))
+        asked = transition(incident, Rung(people), moment.now)
         told = _told(incident, f"{sentence}; {_going(rings, lost.person, moment)}")
         return replace(told, after=asked.incident, rings=rings)
     if alive:

@@ -90,8 +90,12 @@ def rings_instead(
 
 
 def _followers(step: Step, person: PersonId, roster: Roster) -> list[PersonId]:
+    """Return who comes after `person` on the lists that name them; all, where nobody knows them."""
     lists = [roster.people_of(it) for it in step.targets if it.kind is TargetKind.ONCALL]
-    return [other for names in lists if person in names for other in names if other != person]
+    left = person not in roster.playbook.people
+    return [
+        other for names in lists if left or person in names for other in names if other != person
+    ]
 
 
 def _rings(

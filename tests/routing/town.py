@@ -1,5 +1,6 @@
 """A small team with a room, phones and a policy, on a real SQLite file with a hand-turned clock."""
 
+import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -151,8 +152,16 @@ class Town:
 
 @asynccontextmanager
 async def town(folder: Path, playbook: Playbook = PLAYBOOK) -> AsyncIterator[Town]:
-    database = await Database.open(str(folder / "tocsin.db"))
-    await migrate(database)
+    """A town on an empty database in `folder`; the schema is made once and copied."""
+    file, template = folder / "tocsin.db", folder.parent / "empty-town.db"
+    if not template.exists():
+        making = await Database.open(str(file))
+        await migrate(making)
+        await making.close()
+        shutil.copy(file, template)
+    else:
+        shutil.copy(template, file)
+    database = await Database.open(str(file))
     try:
         yield Town(database, playbook)
     finally:
