@@ -1,0 +1,146 @@
+"""The JSON API: commands and incidents, for the command line and for scripts."""
+
+import base64
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bot.chat.speak import speak
+from bot.chat.verb import Reply
+from bot.web.auth import Tokens
+from bot.web.parts import Parts
+from bot.web.reading import read_json
+from storage.model.audit import AuditRow
+from storage.model.incident import Incident, IncidentId, Status
+from storage.model.person import Permission, Person, PersonId
+from storage.sql import audit, incidents
+
+MOST_LISTED = 500
+
+
+def routes(parts: Parts) -> list[Route]:
+    """Return the routes of the API; each needs a bearer token that names a person."""
+    api = Api(parts)
+    return [
+        Route("/api/v1/command", api.command, methods=["POST"]),
+        Route("/api/v1/incidents", api.list, methods=["GET"]),
+        Route("/api/v1/incidents/{number:int}", api.show, methods=["GET"]),
+    ]
+
+
+class Api:
+    """The API's answers."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._desks = parts.desks
+        self._tokens = Tokens({str(who): token for who, token in parts.people_tokens.items()})
+
+    async def command(self, request: Request) -> Response:
+        """Say a sentence: `{"text": "ack 12 for 2h"}`; answers what the speaker hears."""
+        person = self._person(request)
+        text = (await read_json(request, 16_384)).get("text")
+        if not isinstance(text, str) or not text.strip():
+            raise HTTPException(400, 'expected {"text": "..."}')
+        reply = await speak(
+            text, person=person, who=person.id, via="cli", origin="", desks=self._desks
+        )
+        return JSONResponse(reply_as_json(reply))
+
+    async def list(self, request: Request) -> Response:
+        """Answer the newest incidents: `?status=open|triggered|...&limit=50`."""
+        self._person(request)
+        async with self._desks.database.reading() as tx:
+            found = await incidents.search(
+                tx, statuses=_statuses(request), limit=_limit(request), newest_first=True
+            )
+        return JSONResponse({"incidents": [incident_as_json(incident) for incident in found]})
+
+    async def show(self, request: Request) -> Response:
+        """Answer one incident with its history; 404 where there is none of that number."""
+        self._person(request)
+        number = IncidentId(min(request.path_params["number"], 2**62))
+        async with self._desks.database.reading() as tx:
+            incident = await incidents.get(tx, number)
+            story = await audit.of_incident(tx, number)
+        return JSONResponse({**incident_as_json(incident), "history": [*map(_line, story)]})
+
+    def _person(self, request: Request) -> Person:
+        owner = PersonId(self._tokens.owner(request))
+        person = self._desks.playbook().people.get(owner)
+        if person is None or not person.may(Permission.VIEW):
+            raise HTTPException(403, "this token names nobody who is known any more")
+        return person
+
+
+def _statuses(request: Request) -> frozenset[Status] | None:
+    word = request.query_params.get("status", "")
+    if not word:
+        return None
+    if word == "open":
+        return frozenset(status for status in Status if status.is_open)
+    if word not in set(Status):
+        raise HTTPException(400, f"status: one of open, {', '.join(Status)}")
+    return frozenset({Status(word)})
+
+
+def _limit(request: Request) -> int:
+    text = request.query_params.get("limit", "50")
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= MOST_LISTED:
+        raise HTTPException(400, f"limit: a number from 1 to {MOST_LISTED}")
+    return int(text)
+
+
+def reply_as_json(reply: Reply) -> dict[str, Any]:
+    """Write what a verb answered; attachments as base64."""
+    return {
+        "text": reply.text,
+        "refused": reply.refused,
+        "table": [list(row) for row in reply.table],
+        "attachments": [
+            {
+                "name": file.name,
+                "media_type": file.media_type,
+                "content": base64.b64encode(file.content).decode(),
+            }
+            for file in reply.attachments
+        ],
+    }
+
+
+def incident_as_json(incident: Incident) -> dict[str, Any]:
+    """Write an incident; times in ISO 8601, UTC."""
+    return {
+        "number": incident.id,
+        "title": incident.title,
+        "status": incident.status,
+        "severity": incident.severity,
+        "category": incident.category,
+        "policy": incident.policy.name,
+        "owner": incident.owner,
+        "firing": incident.firing,
+        "total": incident.total,
+        "opened_at": incident.opened_at.isoformat(),
+        "acknowledged_at": _iso(incident.acknowledged_at),
+        "snoozed_until": _iso(incident.snoozed_until),
+        "resolved_at": _iso(incident.resolved_at),
+        "resolved_by": incident.resolved_by,
+        "no_data_since": _iso(incident.no_data_since),
+        "undelivered": incident.undelivered,
+    }
+
+
+def _iso(at: Any) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _line(row: AuditRow) -> dict[str, Any]:
+    return {
+        "at": row.at.isoformat(),
+        "actor": row.actor,
+        "via": row.via,
+        "what": row.what,
+        "because": row.because,
+    }

@@ -1,0 +1,180 @@
+"""Mounts every ingest format: who may send, what, how much; 2xx means that it survives a kill."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+import bot.ingest
+from bot.ingest.format import IngestFormat, TooLarge
+from bot.web.auth import Tokens, is_loopback, require_loopback
+from bot.web.parts import Parts
+from routing.plugins import collect
+from storage.model.sample import Appended, Batch
+
+log = structlog.get_logger(__name__)
+
+ANYBODY = "local"
+"""The source of samples that come over loopback without a token."""
+SOURCE_HEADER = "x-tocsin-source"
+SOON = {"Retry-After": "1"}
+IN_A_THREAD = 64 << 10
+"""Bytes; larger bodies are decoded beside the loop, so that others are answered meanwhile."""
+TELL_EVERY = 60.0
+
+
+def routes(parts: Parts) -> list[Route]:
+    """Return a POST route for each format."""
+    door, teller = Door(parts), Teller(parts)
+    formats = collect(bot.ingest, IngestFormat)
+    return [_route(known, parts, door, teller) for known in formats.values()]
+
+
+def _route(known: IngestFormat, parts: Parts, door: "Door", teller: "Teller") -> Route:
+    async def receive(request: Request) -> Response:
+        source = door.admit(request)
+        _check_kind(request, known)
+        async with door.room_for(source):
+            body = await _read(request, parts)
+            batch = await _decoded(known, body, parts.limits.unpacked_bytes)
+            appended = await parts.intake.take(source, batch)
+        return teller.answer(source, known, appended, batch)
+
+    return Route(known.path, receive, methods=["POST"], name=f"ingest {known.name}")
+
+
+class Door:
+    """Lets in who may send, and only as many at once as can be served."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts, self._tokens = parts, Tokens(parts.ingest_tokens)
+        self._inside: Counter[str] = Counter()
+
+    def admit(self, request: Request) -> str:
+        """Return the name of the source that sends; raises HTTPException 401, 403 or 503."""
+        source = self._without_token(request) or self._tokens.owner(request)
+        if not self._parts.is_accepting():
+            raise HTTPException(503, "shutting down; send it again", headers=SOON)
+        return source
+
+    def _without_token(self, request: Request) -> str:
+        """Return who sends over loopback without a token; empty where a token is needed.
+
+        Among several sources without one the sender says by X-Tocsin-Source which it is.
+        """
+        known = self._parts.open_sources
+        if "authorization" in request.headers or not is_loopback(self._parts.listens_on):
+            return ""
+        if self._tokens and not known:
+            return ""
+        require_loopback(request)
+        said = request.headers.get(SOURCE_HEADER, "")
+        if said and said not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            raise HTTPException(
+                403, f"X-Tocsin-Source {said[:100]!r}: sources without token: {listed}"
+            )
+        return said or (known[0] if len(known) == 1 else ANYBODY)
+
+    @asynccontextmanager
+    async def room_for(self, source: str) -> AsyncIterator[None]:
+        """Hold one of the places; raises HTTPException 503, or 429 for a source with too many."""
+        limits = self._parts.limits
+        if self._inside.total() + self._parts.intake.backlog >= limits.requests:
+            raise HTTPException(503, "too many requests at once; try later", headers=SOON)
+        if self._inside[source] >= limits.requests_a_source:
+            raise HTTPException(
+                429, f"too many requests at once from {source}; try later", headers=SOON
+            )
+        self._inside[source] += 1
+        try:
+            yield
+        finally:
+            self._inside[source] -= 1
+
+
+def _check_kind(request: Request, known: IngestFormat) -> None:
+    """Raise HTTPException 415 where the body is of another kind than this format reads."""
+    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    wanted = " or ".join(known.media_types)
+    if kind.strip().lower() not in known.media_types:
+        raise HTTPException(415, f"Content-Type {kind.strip() or 'is missing'}: {wanted} is read")
+    if "proto=" in parameters and "prometheus.WriteRequest" not in parameters:
+        # Remote write 2.0 asks first; the answer makes the sender fall back to 1.0.
+        raise HTTPException(415, f"Content-Type {parameters.strip()}: remote write 1.0 is read")
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        encoding = ""
+    if encoding != known.encoding:
+        right = known.encoding or "none"
+        raise HTTPException(415, f"Content-Encoding {encoding or 'is missing'}: {right} is read")
+
+
+async def _read(request: Request, parts: Parts) -> bytes:
+    """Read the body within the limits of size and time; raises TooLarge, HTTPException 408."""
+    limit, chunks, size = parts.limits.body_bytes, list[bytes](), 0
+    claimed = request.headers.get("content-length", "")
+    if claimed.isdecimal() and int(claimed) > limit:
+        raise TooLarge(f"the body has {claimed} bytes; at most {limit} are taken")
+    try:
+        async with asyncio.timeout(parts.limits.body_seconds):
+            async for chunk in request.stream():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > limit:
+                    raise TooLarge(f"the body has over {limit} bytes; at most that many are taken")
+    except TimeoutError as error:
+        seconds = parts.limits.body_seconds
+        reason = f"the body did not come within {seconds:g} s"
+        raise HTTPException(408, reason, headers={"Connection": "close"}) from error
+    except ClientDisconnect as error:
+        raise HTTPException(400, "the sender hung up") from error
+    return b"".join(chunks)
+
+
+async def _decoded(known: IngestFormat, body: bytes, limit: int) -> Batch:
+    if len(body) < IN_A_THREAD:
+        return known.decode(body, limit)
+    return await asyncio.to_thread(known.decode, body, limit)
+
+
+class Teller:
+    """Tells the sender, and once a minute the log, what was not stored of a good body."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._clock, self._told = parts.desks.clock, dict[str, float]()
+
+    def answer(
+        self, source: str, known: IngestFormat, appended: Appended, batch: Batch
+    ) -> Response:
+        """Return 204 where all was stored, else 200 with counts and an example for each reason."""
+        refused = {**batch.ignored, **{k: n for k, n in appended.refused.items() if n}}
+        if not refused:
+            return Response(status_code=204)
+        self._log(source, known.name, refused, appended.examples)
+        said = {
+            "stored": appended.stored,
+            "refused": refused,
+            "examples": dict(appended.examples),
+        }
+        return JSONResponse(said, status_code=200)
+
+    def _log(
+        self, source: str, name: str, refused: Mapping[str, int], examples: Mapping[str, str]
+    ) -> None:
+        now = self._clock.steady()
+        if now - self._told.get(source, -TELL_EVERY) >= TELL_EVERY:
+            self._told[source] = now
+            log.warning(
+                "samples refused",
+                source=source,
+                format=name,
+                refused=dict(refused),
+                example=next(iter(examples.values()), ""),
+            )

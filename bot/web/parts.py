@@ -1,0 +1,75 @@
+"""What the web server is made of: handed over by the composition root, never looked up."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from starlette.routing import BaseRoute
+
+from bot.intake import Intake
+from routing.flow.desks import Desks
+from storage.model.person import PersonId
+
+if TYPE_CHECKING:
+    from bot.channels.console import Console
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one sender may ask of us.
+
+    body_bytes:     as it comes.  unpacked_bytes: what it may unpack to.
+    body_seconds:   a body that takes longer to arrive is answered 408.
+    requests:       ingest requests at once, those counted whose samples wait to be judged.
+    requests_a_source: the share of one source, so that none locks out the others.
+    """
+
+    body_bytes: int = 4 << 20
+    unpacked_bytes: int = 16 << 20
+    body_seconds: float = 30.0
+    requests: int = 64
+    requests_a_source: int = 32
+
+
+def _yes() -> bool:
+    return True
+
+
+def _no_troubles() -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything that the routes use.
+
+    ingest_tokens: source name -> bearer token.
+    open_sources:  sources without a token; they may send as long as only loopback is listened on,
+                   and so may anybody where no source has a token.
+    people_tokens: person -> bearer token of the JSON API.
+    listens_on:    the host name or address that the server is bound to.
+    console:       None: no page is served; it is served on loopback only in any case.
+    console_person: who speaks at the page; None: commands are refused there.
+    troubles:      what stands still (`/-/healthy` fails while there is any).
+    not_ready:     what is not there yet or gone for now (`/-/ready` fails while there is any).
+    metrics:       Tocsin's own metrics in Prometheus' text format.
+    is_accepting:  False while shutting down: ingest is answered 503.
+    more_routes:   what a special run adds (the demo).
+    page_extras:   scripts of our own that the console page loads besides (the demo's).
+    """
+
+    intake: Intake
+    desks: Desks
+    metrics: Callable[[], bytes]
+    ingest_tokens: Mapping[str, str] = field(default_factory=dict)
+    open_sources: Sequence[str] = ()
+    people_tokens: Mapping[PersonId, str] = field(default_factory=dict)
+    listens_on: str = "127.0.0.1"
+    console: "Console | None" = None
+    console_person: PersonId | None = None
+    limits: Limits = field(default_factory=Limits)
+    troubles: Callable[[], tuple[str, ...]] = _no_troubles
+    not_ready: Callable[[], tuple[str, ...]] = _no_troubles
+    is_accepting: Callable[[], bool] = _yes
+    more_routes: Sequence[BaseRoute] = ()
+    page_extras: Sequence[str] = ()

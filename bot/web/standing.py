@@ -1,0 +1,29 @@
+"""What stands in the console's rooms, read back after a start."""
+
+from bot.channels.console import NAME, Console
+from routing.delivery import body
+from storage.model.delivery import Purpose
+from storage.model.incident import Status
+from storage.sql import incidents, outbox
+from storage.sql.database import Database
+
+OPEN = frozenset(status for status in Status if status.is_open)
+MOST_OPEN, MOST_OVER = 200, 40
+
+
+async def restore(console: Console, database: Database) -> int:
+    """Show again what the rooms showed: open incidents, and the latest of those that are over.
+
+    The newest message that was decided for each room stands in its outbox row, sent or not.
+    Returns how many cards there are.
+    """
+    shown = 0
+    async with database.reading() as tx:
+        there = await incidents.search(tx, statuses=OPEN, limit=MOST_OPEN)
+        over = await incidents.search(tx, statuses={Status.RESOLVED}, limit=MOST_OVER)
+        for incident in sorted((*there, *over), key=lambda found: found.id):
+            for message in await outbox.of_incident(tx, incident.id):
+                if message.channel == NAME and message.purpose is Purpose.ROOM:
+                    console.show(message.address, body.read(message.body))
+                    shown += 1
+    return shown
