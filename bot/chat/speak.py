@@ -40,7 +40,8 @@ async def speak(
     Slack member id); stands in the record of refusals.  via: the mouth: `slack`, `console`,
     `cli`.  origin: the room's address, where a long answer can follow.
     """
-    said = parse(text[:LONGEST_SENTENCE])
+    text = _storable(text)
+    said = parse(text)
     if person is None:
         await _record_refusal(desks, who, via, f"a stranger said {text[:_QUOTED]!r}")
         return Reply(
@@ -75,6 +76,11 @@ async def speak(
             "`alerts` shows how things stand.",
             refused=True,
         )
+
+
+def _storable(text: str) -> str:
+    """Cut to the longest sentence; leave out what no database stores (NUL, half characters)."""
+    return text[:LONGEST_SENTENCE].replace("\0", "").encode(errors="replace").decode()
 
 
 async def _record_refusal(desks: Desks, actor: str, via: str, because: str) -> None:

@@ -1,0 +1,207 @@
+"""The verbs, on a real database: what is done, and what is heard."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.chat.verb import Reply
+from storage.model.incident import Status
+from storage.model.person import OnCallList, Override
+from storage.sql import overrides
+from tests.bot.chat.conftest import Square
+from tests.fakes import NOON
+from tests.routing.town import ADA, BOB, CY, alert, resolved
+
+
+async def test_ack_takes_incidents_and_stops_the_escalation(square: Square) -> None:
+    await square.town.fire(alert(), alert("DiskFull"))
+    reply = await square.say("ack 1 2 9 for 2h looking")
+    assert reply == Reply(
+        "#1 CheckoutSlow: yours for 2 h, escalation stopped\n"
+        "#2 DiskFull: yours for 2 h, escalation stopped\n"
+        "#9: no incident has the number 9"
+    )
+    incident = await square.town.incident()
+    assert (incident.status, incident.owner) == (Status.ACKNOWLEDGED, ADA)
+    assert any("looking" in fact for fact in await square.town.facts())
+
+
+async def test_a_second_ack_hears_who_was_first(square: Square) -> None:
+    await square.town.fire()
+    await square.say("ack 1")
+    reply = await square.say("ack 1", who=BOB)
+    assert reply == Reply("#1 is already acknowledged by Ada", refused=True)
+
+
+async def test_ack_without_a_number_takes_the_only_page(square: Square) -> None:
+    await square.town.fire()
+    await square.town.turn()
+    assert (await square.say("ack", who=BOB)).text == (
+        "Nothing waits for your answer. `ack 12` takes incident 12."
+    )
+    assert (await square.say("ack on it")).text == (
+        "#1 CheckoutSlow: yours for 4 h, escalation stopped"
+    )
+
+
+async def test_ack_without_a_number_asks_which_of_several(square: Square) -> None:
+    await square.town.fire(alert(), alert("DiskFull"))
+    await square.town.turn()
+    assert (await square.say("ack")).text == (
+        "2 incidents wait for your answer; which one? `ack 1 2` takes them all.\n"
+        "#1 CheckoutSlow\n#2 DiskFull"
+    )
+    assert (await square.town.incident()).status is Status.TRIGGERED
+
+
+async def test_resolve_closes_and_says_what_still_fires(square: Square) -> None:
+    await square.town.fire()
+    assert (await square.say("resolve")).refused
+    assert (await square.say("resolve 1 rolled back")).text == (
+        "#1 CheckoutSlow: resolved; it still fires, and stays quiet"
+    )
+    assert (await square.say("ack 1", who=BOB)).text.startswith("#1 is already resolved by Ada")
+
+
+async def test_snooze_needs_a_number_and_a_duration(square: Square) -> None:
+    await square.town.fire()
+    assert (await square.say("snooze 30m")).text == (
+        "Which one? Say its number and for how long: `snooze 12 30m`."
+    )
+    assert (await square.say("snooze 1")).text == (
+        "For how long? Say a duration with its unit: `snooze 1 30m`."
+    )
+    assert (await square.say("snooze 1 90d")).text == "A snooze lasts between 1s and 30d."
+    assert (await square.say("snooze 1 30m")).text == (
+        "#1 CheckoutSlow: snoozed for 30 min, until 12:30 UTC"
+    )
+    assert (await square.town.incident()).status is Status.SNOOZED
+
+
+async def test_alerts_lists_the_unanswered_and_urgent_first(square: Square) -> None:
+    assert (await square.say("alerts")).text == "No open incidents."
+    await square.town.fire(alert("Old", "warning"), alert("Worst"), alert("Taken"))
+    await square.say("ack 3")
+    square.town.clock.advance(300)
+    reply = await square.say("alerts")
+    assert reply.text == "3 open incidents: 2 critical and 1 warning."
+    assert reply.table == (
+        ("#", "severity", "stands", "title", "began"),
+        ("2", "critical", "triggered", "Worst", "5 min ago"),
+        ("1", "warning", "triggered", "Old", "5 min ago"),
+        ("3", "critical", "acknowledged by Ada", "Taken", "5 min ago"),
+    )
+    assert (await square.say("alerts of ada")).text == (
+        "I do not know `alerts of ada`; say `alerts` or `alerts all`."
+    )
+
+
+async def test_alerts_is_short_and_all_is_long(square: Square) -> None:
+    await square.town.fire(*(alert(f"A{number}") for number in range(20)))
+    reply = await square.say("alerts")
+    assert reply.text == (
+        "20 open incidents: 20 critical. The 15 most urgent; `alerts all` shows more:"
+    )
+    assert len(reply.table) == 16
+    assert len((await square.say("alerts all")).table) == 21
+
+
+async def test_show_tells_everything_about_one(square: Square) -> None:
+    await square.town.fire(alert(code="<b>"))
+    await square.town.turn()
+    await square.say("ack 1", who=CY)
+    reply = await square.say("show #1")
+    assert reply.text.splitlines()[:6] == [
+        "#1 CheckoutSlow code=<b>",
+        "critical · degradation · acknowledged by Cy",
+        "Began 12:00 UTC, 0 s ago; 1 of 1 alerts firing",
+        "Policy default, step 1 of 2",
+        "Alerts:",
+        '  firing: {alertname="CheckoutSlow", code="<b>", severity="critical"}'
+        " — CheckoutSlow hurts",
+    ]
+    assert "  12:00 UTC  Alerts began to fire" in reply.text.splitlines()
+    assert "Acknowledged by Cy" in reply.text
+    head, *receipts = reply.table
+    assert head == ("when", "to", "by", "outcome")
+    assert ("12:00 UTC", "Ada", "sms", "sent") in receipts
+    assert any(to == "C1" and by == "slack" for _, to, by, _ in receipts)
+
+
+async def test_show_wants_one_number_that_exists(square: Square) -> None:
+    assert await square.say("show") == Reply("Which one? Say one number: `show 12`.", refused=True)
+    assert await square.say("show 7") == Reply("no incident has the number 7", refused=True)
+
+
+async def test_oncall_says_who_and_taking_it_changes_that_for_a_while(square: Square) -> None:
+    head = ("list", "on call", "until", "then")
+    assert (await square.say("oncall")).table == (head, ("primary", "Ada", "", "Bob"))
+    reply = await square.say("oncall take 8h", who=CY)
+    assert reply == Reply("Cy is on call on primary until 20:00 UTC instead of Ada.", public=True)
+    assert (await square.say("oncall")).table == (
+        head,
+        ("primary", "Cy", "20:00 UTC", "Ada, Bob"),
+    )
+    await square.town.fire()
+    await square.town.turn()
+    assert [sent.address for sent in square.town.sms.pages] == ["sms-cy"]
+    square.town.clock.advance(8 * 3600 + 1)
+    assert (await square.say("oncall")).table == (head, ("primary", "Ada", "", "Bob"))
+    async with square.town.database.reading() as tx:
+        rows = await overrides.active(tx, NOON + timedelta(hours=1))
+    assert rows == [
+        Override(
+            oncall="primary",
+            person=CY,
+            starts_at=NOON,
+            ends_at=NOON + timedelta(hours=8),
+            made_by=CY,
+        )
+    ]
+
+
+@pytest.mark.parametrize(("text", "answer"), [
+    ("oncall take", "For how long? `oncall take 8h`, up to 30d."),
+    ("oncall take 90d", "For how long? `oncall take 8h`, up to 30d."),
+    ("oncall take 8h primry", "oncall take: no on-call list is called 'primry'; "
+        "did you mean 'primary'? known: primary, second, third"),
+    ("oncall take 8h", "Which list? `oncall take 8h <list>`, one of primary, second and third."),
+    ("oncall give", "Say `oncall`, or `oncall take 8h` to be on call for 8 hours."),
+])  # fmt: skip
+async def test_oncall_take_says_what_is_missing(square: Square, text: str, answer: str) -> None:
+    playbook = square.town.playbook()
+    lists = {
+        "primary": playbook.oncall["primary"],
+        "second": OnCallList(name="second", people=(ADA,)),
+        "third": OnCallList(name="third", people=(CY,)),
+    }
+    square.town.playbook.swap(replace(playbook, oncall=lists))
+    assert await square.say(text) == Reply(answer, refused=True)
+
+
+async def test_help_explains_all_and_one(square: Square) -> None:
+    reply = await square.say("help")
+    assert [usage.split()[0] for usage, _ in reply.table[1:]] == [
+        "ack", "alerts", "help", "oncall", "report", "resolve", "show", "snooze",
+    ]  # fmt: skip
+    assert (await square.say("help /ack")).text == (
+        "ack [incident...] [for <duration>] [note]\n"
+        "Take incidents: escalation stops; without a number, your only page.\n"
+        "Needs the permission `respond`; you have `respond`."
+    )
+    assert "did you mean 'snooze'?" in (await square.say("help snoze")).text
+
+
+async def test_a_report_that_nobody_has_is_refused_with_a_guess(square: Square) -> None:
+    assert (await square.say("report")).text == "Which report? `report alerts`, `report alerts 7d`."
+    assert "did you mean 'alerts'?" in (await square.say("report alert")).text
+
+
+async def test_a_report_answers_with_a_table_and_files(square: Square) -> None:
+    await square.town.fire()
+    await square.town.fire(resolved(alert()))
+    reply = await square.say("report alerts 2h json")
+    assert [file.media_type for file in reply.attachments] == ["application/json"]
+    assert reply.public
+    assert reply.table
