@@ -1,0 +1,236 @@
+"""Slack: one message an incident in each room, edited in place, its history in the thread.
+
+Answers from people (commands, buttons) come in by `bot/chat/slack.py`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import aiohttp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.channels.blocks import Rendering, history, page, top
+from bot.channels.mrkdwn import USER
+from bot.channels.slack_errors import GONE, UNFIT, Doubtful, Refused, explained
+from bot.config.secret import Secret
+from routing.delivery.channel import ChannelKind, Line, Message, Receipt, TryLater
+from storage.model.delivery import Post, Purpose
+from storage.model.incident import IncidentId
+
+NAME = "slack"
+PATIENCE = 10.0  # seconds for one call
+EVENT = "tocsin_incident"
+MOST_SEEN = 200  # messages looked through for one that was posted without a receipt
+MOST_DOUBTS = 10_000
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackOptions:
+    """bot_token: `xoxb-...`, speaks.  app_token: `xapp-...`, listens over Socket Mode."""
+
+    bot_token: Secret
+    app_token: Secret
+    api_url: str = "https://slack.com/api/"
+
+
+class Slack:
+    """Slack's Web API with one kept session. Nothing is retried in here: the outbox does that."""
+
+    def __init__(self, options: SlackOptions) -> None:
+        self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE))
+        self.client = AsyncWebClient(
+            token=options.bot_token.reveal(),
+            base_url=options.api_url.rstrip("/") + "/",
+            session=self._session,
+            retry_handlers=[],
+        )
+        self._doubts: dict[str, None] = {}
+
+    async def send(self, message: Message, address: str, key: str, post: Post | None) -> Receipt:
+        """Post or edit the incident's message in a room; ask or tell a person in its thread."""
+        if message.purpose is not Purpose.ROOM or message.incident is None:
+            return await self._tell(message, address, key, post)
+        if post is None:
+            return await self._first(message, address, key)
+        return await self._again(message, key, post)
+
+    async def outcome(self, provider_id: str) -> Receipt:
+        """Say that nothing more is known; the kind does not prove."""
+        raise TryLater(f"Slack proves nothing about {provider_id}")
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._session.close()
+
+    async def find(self, channel: str, ts: str) -> Json:
+        """Return a top message of our own as it stands, metadata included; {} if there is none."""
+        found = await self._call(
+            "conversations.history",
+            channel=channel,
+            latest=ts,
+            inclusive=True,
+            limit=1,
+            include_all_metadata=True,
+        )
+        return next((one for one in found["messages"] if one.get("ts") == ts), {})
+
+    async def _first(self, message: Message, room: str, key: str) -> Receipt:
+        """Let the incident appear in a room; its history follows with the first change."""
+        carried = message.asked_keys if all(map(USER.fullmatch, message.asked)) else ()
+        facts = {"incident": message.incident, "version": message.version, "asked": list(carried)}
+        if standing := await self._doubted(key, room):
+            said = standing["metadata"]["event_payload"]
+            post = self._post(message, room, standing["ts"], tuple(said.get("asked") or ()))
+            return await self._again(message, key, post)
+        ts = await self._say(room, top(message, ping=True), key, facts)
+        return _receipt(self._post(message, room, ts, carried))
+
+    def _post(self, message: Message, room: str, ts: str, asked: tuple[str, ...]) -> Post:
+        assert message.incident is not None
+        incident = IncidentId(message.incident)
+        return Post(incident=incident, channel=NAME, address=room, message_id=ts, asked=asked)
+
+    async def _again(self, message: Message, key: str, post: Post) -> Receipt:
+        """Edit the message in place, then tell in its thread what is new."""
+        try:
+            await self._edit(post, top(message, ping=False))
+        except Refused as refusal:
+            if refusal.error not in GONE:
+                raise
+            anew = await self._first(message, post.address, key)
+            assert anew.post is not None
+            asked = tuple(dict.fromkeys((*post.asked, *anew.post.asked)))
+            return replace(anew, post=replace(anew.post, asked=asked))
+        news = [line for line in message.lines if line.id > post.told]
+        if not news:
+            return _receipt(post)
+        try:
+            await self._reply(message, news, key, post)
+        except TryLater as later:
+            later.post = post
+            raise
+        return _receipt(replace(post, told=news[-1].id))
+
+    async def _reply(self, message: Message, news: Sequence[Line], key: str, post: Post) -> None:
+        once = f"{key}/told/{news[-1].id}"
+        if not await self._doubted(once, post.address, post.message_id):
+            await self._say(post.address, history(message, news), once, {}, post.message_id)
+
+    async def _tell(self, message: Message, address: str, key: str, post: Post | None) -> Receipt:
+        """Ask or tell a person in the incident's thread; without one, where `address` says."""
+        if post is None:
+            return Receipt(provider_id=await self._direct(message, address, key, address))
+        if key in post.asked:
+            return _receipt(post)
+        place, thread = post.address, post.message_id
+        if found := await self._doubted(key, place, thread):
+            return Receipt(provider_id=found["ts"], post=post)
+        shown = page(message, address, in_thread=True)
+        try:
+            ts = await self._say(place, shown, key, {}, thread)
+        except Refused as refusal:
+            if refusal.error not in GONE:
+                raise
+            ts = await self._direct(message, address, key, place)
+        return Receipt(provider_id=ts, post=post)
+
+    async def _direct(self, message: Message, address: str, key: str, place: str) -> str:
+        return await self._say(place, page(message, address, in_thread=False), key, {})
+
+    # the calls themselves
+
+    async def _say(
+        self, channel: str, shown: Rendering, key: str, facts: Json, thread: str = ""
+    ) -> str:
+        """Post a message, in plain words should Slack refuse its blocks; return its ts.
+
+        What was not confirmed is remembered under `key`, to be looked for before a repeat.
+        """
+        metadata = {"event_type": EVENT, "event_payload": {"key": key, **facts}}
+        more: Json = {"metadata": metadata, "unfurl_links": False, "unfurl_media": False}
+        if thread:
+            more["thread_ts"] = thread
+
+        async def post(text: str, blocks: list[Json]) -> Any:
+            said = {"text": text, "blocks": blocks, "mrkdwn": bool(blocks)}
+            return await self._call("chat.postMessage", channel=channel, **said, **more)
+
+        try:
+            answer = await self._in_blocks_or_words(post, shown)
+        except (Doubtful, asyncio.CancelledError):
+            self._doubts[key] = None
+            if len(self._doubts) > MOST_DOUBTS:
+                del self._doubts[next(iter(self._doubts))]
+            raise
+        self._doubts.pop(key, None)
+        return str(answer["ts"])
+
+    async def _edit(self, post: Post, shown: Rendering) -> None:
+        async def update(text: str, blocks: list[Json]) -> Any:
+            # `blocks` has to be said: without it Slack keeps the old buttons.
+            place = {"channel": post.address, "ts": post.message_id}
+            return await self._call("chat.update", **place, text=text, blocks=blocks)
+
+        await self._in_blocks_or_words(update, shown)
+
+    async def _in_blocks_or_words(
+        self, call: Callable[[str, list[Json]], Awaitable[Any]], shown: Rendering
+    ) -> Any:
+        try:
+            return await call(shown.text, shown.blocks)
+        except Refused as refusal:
+            if refusal.error not in UNFIT:
+                raise
+            return await call(shown.simple, [])
+
+    async def _doubted(self, key: str, channel: str, thread: str = "") -> Json:
+        """Return the message that an unconfirmed call for `key` left, if it left one.
+
+        Where Slack does not let us look, {}: one copy too many is better than none.
+        """
+        if key not in self._doubts:
+            return {}
+        asked = {"channel": channel, "limit": MOST_SEEN, "include_all_metadata": True}
+        try:
+            if thread:
+                found = await self._call("conversations.replies", ts=thread, **asked)
+            else:
+                found = await self._call("conversations.history", **asked)
+        except Refused:
+            return {}
+        return next((one for one in found["messages"] if _key_of(one) == key), {})
+
+    async def _call(self, method: str, **args: Any) -> Any:
+        """Call Slack; every failure becomes TryLater or Rejected."""
+        what = f"Slack, {method} in {args['channel']}"
+        try:
+            if method.startswith("conversations."):  # reads, and takes no JSON
+                answer = await self.client.api_call(method, http_verb="GET", params=_flags(args))
+            else:
+                answer = await self.client.api_call(method, json=args)
+        except Exception as error:
+            raise explained(error, what) from error
+        return answer.data
+
+
+def _key_of(message: Json) -> str:
+    metadata = message.get("metadata") or {}
+    ours = metadata.get("event_type") == EVENT
+    return str((metadata.get("event_payload") or {}).get("key", "")) if ours else ""
+
+
+def _flags(args: Json) -> Json:
+    return {key: int(value) if isinstance(value, bool) else value for key, value in args.items()}
+
+
+def _receipt(post: Post) -> Receipt:
+    return Receipt(provider_id=post.message_id, post=post)
+
+
+CHANNEL = ChannelKind(
+    name=NAME, options=SlackOptions, open=Slack, is_chat=True, seconds_between=1.0
+)
