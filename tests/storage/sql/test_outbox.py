@@ -253,3 +253,45 @@ async def test_hostile_text_is_stored(database: Database) -> None:
     assert claimed.body == "'; DROP TABLE outbox; --\ufffd\ufffd é ☎"
     async with database.transaction() as tx:
         assert not await outbox.enqueue(tx, odd), "still the same key"
+
+
+async def test_what_is_put_back_counts_no_attempt(database: Database) -> None:
+    await owe(database, message())
+    (claimed,) = await claim(database)
+    async with database.transaction() as tx:
+        assert await outbox.put_back(tx, claimed, not_before=later(3))
+        assert not await outbox.put_back(tx, claimed, not_before=later(3))
+    assert await claim(database, later(2)) == []
+    (again,) = await claim(database, later(3))
+    assert (again.attempts, again.claim) == (1, 2)
+
+
+async def test_a_full_channel_is_left_alone(database: Database) -> None:
+    await owe(database, message("a"), message("b", channel="slack", address="U1"))
+    assert [it.key for it in await claim(database, full={"sms"})] == ["b"]
+
+
+async def test_pages_that_wait_are_brought_forward(database: Database) -> None:
+    async with database.transaction() as tx:
+        opened = await incidents.create(tx, incident())
+        for channel in ("sms", "slack"):
+            await outbox.enqueue(
+                tx, message(channel, channel=channel, incident=opened.id, not_before=later(60))
+            )
+        assert await outbox.bring_forward(tx, opened.id, "sms", later(1)) == 1
+        assert await outbox.bring_forward(tx, opened.id, "sms", later(1)) == 0
+    assert [it.key for it in await claim(database, later(1))] == ["sms"]
+
+
+async def test_pages_within_another_message_are_sent_with_it(database: Database) -> None:
+    await owe(database, message("a"), message("b"), message("c", status=DeliveryStatus.CANCELLED))
+    async with database.transaction() as tx:
+        carried = await outbox.record_carried(
+            tx, {"a", "c", "unknown"}, provider_id="17.5", sent_at=NOON
+        )
+        found = await outbox.by_keys(tx, ["a", "c", "unknown"])
+    assert [(it.key, it.status, it.provider_id) for it in carried] == [
+        ("a", DeliveryStatus.SENT, "17.5")
+    ]
+    assert {key: it.status.value for key, it in found.items()} == {"a": "sent", "c": "cancelled"}
+    assert [it.key for it in await claim(database)] == ["b"]
