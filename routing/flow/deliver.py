@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
@@ -14,16 +15,15 @@ from routing.flow.current import Current
 from routing.flow.failover import move_overdue
 from routing.flow.flights import Flight, cleared
 from routing.flow.lanes import Lanes
-from routing.flow.moment import decided, read_moment
 from routing.flow.outcomes import Outcomes
 from routing.flow.outlive import Outlive
-from routing.flow.recording import Result, record
+from routing.flow.recorder import Recorder
+from routing.flow.recording import Result
 from routing.flow.wake import Wake
 from routing.playbook import Playbook
 from storage.clock import Clock, Steady
 from storage.errors import StorageUnavailable
-from storage.model.delivery import DeliveryStatus, Purpose
-from storage.model.incident import IncidentId
+from storage.model.delivery import DeliveryStatus, OutboxMessage, Purpose
 from storage.sql import outbox
 from storage.sql.database import Database
 
@@ -34,7 +34,6 @@ PATIENCE = 15.0
 """Seconds that one send may take; what takes longer counts as failed for the moment."""
 LEASE = 30.0
 """Seconds after which a crashed sender's messages are due again; longer than PATIENCE."""
-AT_ONCE = 40
 LONGEST_SLEEP = 1.0
 
 
@@ -65,7 +64,7 @@ class Sender:
         self._lanes = Lanes(between)
         self._outcomes = Outcomes(database, clock, channels, playbook, wake)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._unrecorded: list[tuple[Flight, Result]] = []
+        self._recorder = Recorder(database, clock, playbook, wake, jitter)
         self._stopping = False
         self._outlive = Outlive("sender", clock)
         self.turned_at: Steady = clock.steady()
@@ -81,7 +80,7 @@ class Sender:
         Raises StorageUnavailable; what was sent and could not be recorded is recorded first.
         """
         self.turned_at = self._clock.steady()
-        await self._record_rest()
+        await self._recorder.catch_up()
         if self._stopping:
             return 0
         flights: list[Flight] = []
@@ -105,17 +104,19 @@ class Sender:
             owner=self._owner,
             now=now,
             lease=LEASE,
-            limit=AT_ONCE,
+            limit=self._lanes.room(self._channels),
             busy=self._lanes.busy(now),
             full=self._lanes.full(),
         )
         chat = {name for name, (kind, _) in self._channels.items() if kind.is_chat}
+        too_many: dict[Steady, list[OutboxMessage]] = defaultdict(list)
         for flight in await cleared(tx, claimed, chat, now=now, sent_at=self._clock.utc_now()):
             if self._lanes.take(flight.place, now):
                 flights.append(flight)
             else:
-                later = self._lanes.free_at(flight.place, now)
-                await outbox.put_back(tx, flight.message, not_before=later)
+                too_many[self._lanes.free_at(flight.place, now)].append(flight.message)
+        for later, messages in too_many.items():
+            await outbox.put_back(tx, messages, not_before=later)
 
     async def send_due(self) -> int:
         """Send until nothing is left that may go now, and wait for it; return how many it was."""
@@ -136,12 +137,12 @@ class Sender:
             self._lanes.leave(flight.place)
             return
         result = await self._send(flight)
+        await self._recorder.note(flight, result)  # its lane stays taken until that is done
         now = self._clock.steady()
         if isinstance(result, TryLater):
             self._lanes.failed(flight.place, now, self._jitter(), result.after)
         else:
             self._lanes.succeeded(flight.place, now)
-        await self._note(flight, result)
         self._wake.sender.set()
 
     async def _is_wanted(self, flight: Flight) -> bool:
@@ -178,31 +179,6 @@ class Sender:
         except Exception as error:
             log.exception("channel failed", channel=message.channel, key=message.key)
             return TryLater(f"{type(error).__name__} inside the channel")
-
-    async def _note(self, flight: Flight, result: Result) -> None:
-        """Write down what became of a message; during an outage it is kept until it can be."""
-        try:
-            changed = await self._record(flight, result)
-        except StorageUnavailable as error:
-            log.warning("sent but not recorded", key=flight.message.key, reason=str(error))
-            self._unrecorded.append((flight, result))
-        except Exception:
-            log.exception("not recorded", key=flight.message.key)
-        else:
-            self._wake.committed(changed)
-
-    async def _record(self, flight: Flight, result: Result) -> list[IncidentId]:
-        async def work(tx: AsyncConnection) -> list[IncidentId]:
-            moment = await read_moment(tx, self._clock, self._playbook)
-            return await record(tx, flight, result, moment, jitter=self._jitter())
-
-        return await decided(self._database, work)
-
-    async def _record_rest(self) -> None:
-        while self._unrecorded:
-            flight, result = self._unrecorded[0]
-            self._wake.committed(await self._record(flight, result))
-            del self._unrecorded[0]
 
     async def watch(self) -> int:
         """Move overdue pages to the next way, ask what became of messages; return how many."""
@@ -260,5 +236,5 @@ class Sender:
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout)
         with suppress(StorageUnavailable):
-            await self._record_rest()
-        return len(self._tasks) + len(self._unrecorded)
+            await self._recorder.catch_up()
+        return len(self._tasks) + self._recorder.kept

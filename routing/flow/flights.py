@@ -97,7 +97,7 @@ async def _into_thread(
     waiting = [it.not_before for it in standing if it.status is DeliveryStatus.WAITING]
     if waiting:
         later = max(Steady(now + WAIT_FOR_ROOM), min(waiting))
-        await outbox.put_back(tx, page, not_before=later)
+        await outbox.put_back(tx, [page], not_before=later)
         return None
     failed = [it for it in standing if it.status is DeliveryStatus.FAILED]
     refusal = f"its room is refused: {failed[0].error}" if failed else ""

@@ -1,7 +1,7 @@
 """How much may be on its way at once: each channel has its own lanes, each address its pace."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from routing.delivery.pace import gap
 from storage.clock import Steady
@@ -30,6 +30,10 @@ class Lanes:
         for (channel, _), count in self._flying.items():
             flying[channel] += count
         return {channel for channel, count in flying.items() if count >= self._width}
+
+    def room(self, channels: Iterable[str]) -> int:
+        """Return how many messages more may be begun on these channels together; at least one."""
+        return max(1, self._width * len(list(channels)) - sum(self._flying.values()))
 
     def busy(self, now: Steady) -> set[Place]:
         """Return the addresses that must wait: for their pace, or for a message on its way."""

@@ -115,11 +115,13 @@ async def claim_due(
     return sorted(claimed, key=lambda it: (_urgency(it), it.not_before, it.id))
 
 
-async def put_back(tx: AsyncConnection, message: OutboxMessage, *, not_before: Steady) -> bool:
-    """Give a claimed message back untried: no attempt is counted. False: no longer held."""
+async def put_back(
+    tx: AsyncConnection, messages: Sequence[OutboxMessage], *, not_before: Steady
+) -> None:
+    """Give messages back untried, in the transaction that claimed them: no attempt is counted."""
     values = {"not_before": not_before, "attempts": outbox.c.attempts - 1}
-    back = values | {"leased_by": None, "leased_until": None}
-    return (await tx.execute(update(outbox).where(_held(message)).values(back))).rowcount > 0
+    back = update(outbox).values(values | {"leased_by": None, "leased_until": None})
+    await tx.execute(back.where(outbox.c.id.in_([message.id for message in messages])))
 
 
 async def bring_forward(
