@@ -1,19 +1,20 @@
 """Answers queries from the embedded store: plan, load, evaluate; heavy work in a thread."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
-from storage.errors import QueryError
+from storage.errors import MetricsUnavailable, QueryError
 from storage.model.labels import Labels, Matcher
 from storage.model.sample import Selection
 from storage.promql.evaluate import Grid, Limits, Value, evaluate
 from storage.promql.parse import parse
 from storage.promql.plan import Load, plan
-from storage.promql.tree import Expr, Subquery, walk
+from storage.promql.tree import Subquery, walk
 from storage.promql.values import Matrix, Scalar, Vector
 
 SMALL_SPAN = 2 * 3600.0
@@ -22,7 +23,13 @@ SMALL_SPAN = 2 * 3600.0
 SMALL_WORK = 50_000
 """Samples, or series times steps, evaluated on the event loop itself: some milliseconds."""
 
-HEAVY_AT_ONCE = 4
+HEAVY_AT_ONCE = 2
+"""Threads for queries; others than those of the store, which must stay free to write."""
+
+MOST_WAITING = 200
+"""Heavy queries that may wait for a thread; one more is refused."""
+
+Answer = TypeVar("Answer")
 
 _parsed = lru_cache(maxsize=4_096)(parse)
 
@@ -50,14 +57,20 @@ class Series(Protocol):
 class LocalMetrics:
     """The `Metrics` port over the store of this process.
 
-    What is small is answered at once; long ranges are loaded, and many samples evaluated, in a
-    thread, HEAVY_AT_ONCE queries at a time, so that the event loop stays free.
+    What is small is answered at once; long ranges are loaded, and many samples evaluated, in
+    threads of its own, so that the event loop stays free. A query that its caller gives up
+    goes on to its end there; `Limits` make that soon.
     """
 
     def __init__(self, series: Series, limits: Limits | None = None) -> None:
         self._series = series
         self._limits = limits or Limits()
-        self._heavy = asyncio.Semaphore(HEAVY_AT_ONCE)
+        self._threads = ThreadPoolExecutor(HEAVY_AT_ONCE, thread_name_prefix="query")
+        self._waiting = 0
+
+    def close(self) -> None:
+        """Let go of the threads; queries that wait are dropped."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def instant(self, query: str, at: float) -> Vector:
         """Answer at one moment; a number becomes a vector of one series without labels."""
@@ -89,7 +102,7 @@ class LocalMetrics:
         self, matchers: Sequence[Matcher], start: float, end: float
     ) -> tuple[Labels, ...]:
         """Return the series that match and have a sample in (start, end]."""
-        return await asyncio.to_thread(self._series.series, matchers, start, end)
+        return await self._apart(lambda: self._series.series(matchers, start, end))
 
     async def label_names(self, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
         """Return the label names of matching series, sorted."""
@@ -104,16 +117,21 @@ class LocalMetrics:
         loads = plan(expr, grid)
         long = any(load.end - load.start > SMALL_SPAN for load in loads)
         if long or any(isinstance(part, Subquery) for part in walk(expr)):
-            async with self._heavy:
-                return await asyncio.to_thread(self._load_and_evaluate, expr, grid, loads)
+            return await self._apart(lambda: evaluate(expr, grid, self._load(loads), self._limits))
         loaded = self._load(loads)
         if max(_samples(loaded), _series(loaded) * grid.size) <= SMALL_WORK:
             return evaluate(expr, grid, loaded, self._limits)
-        async with self._heavy:
-            return await asyncio.to_thread(evaluate, expr, grid, loaded, self._limits)
+        return await self._apart(lambda: evaluate(expr, grid, loaded, self._limits))
 
-    def _load_and_evaluate(self, expr: Expr, grid: Grid, loads: Sequence[Load]) -> Value:
-        return evaluate(expr, grid, self._load(loads), self._limits)
+    async def _apart(self, work: Callable[[], Answer]) -> Answer:
+        """Do `work` in a thread; raises MetricsUnavailable where too much waits already."""
+        if self._waiting >= MOST_WAITING:
+            raise MetricsUnavailable(f"{self._waiting} queries wait already; try again later")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._waiting -= 1
 
     def _load(self, loads: Sequence[Load]) -> Mapping[Load, Selection]:
         """Load all that is planned; raises QueryError as soon as it is too much."""

@@ -1,17 +1,23 @@
 """Walks the tree over loaded samples: every node at every step of the grid at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from storage.errors import QueryError
 from storage.model.labels import Labels
-from storage.model.sample import Bools, Floats, Selection, is_stale
+from storage.model.sample import Bools, Floats, Selection
 from storage.promql import aggregate, binary
 from storage.promql.histogram import histogram_quantile
 from storage.promql.instant import OF_TIME, OF_VALUE, can_clamp, clamped, rounded
-from storage.promql.over_time import OF_WINDOW, OF_WINDOW_AND_NUMBER
+from storage.promql.over_time import (
+    OF_WINDOW,
+    OF_WINDOW_AND_NUMBER,
+    is_there,
+    newest,
+    time_of_newest,
+)
 from storage.promql.plan import LOOKBACK_MS, MOST_STEPS, Grid, Load, Steps, load_of
 from storage.promql.relabel import label_join, label_replace, labels_of_absent
 from storage.promql.tree import (
@@ -31,7 +37,7 @@ from storage.promql.tree import (
     kind,
 )
 from storage.promql.values import Frame, Matrix, Scalar, Text, Vector
-from storage.promql.windows import Flat, Judged, Windows
+from storage.promql.windows import Flat, Judged, Ranged, Windows
 
 __all__ = ["Grid", "Limits", "evaluate"]
 
@@ -44,14 +50,14 @@ class Limits:
 
     samples: loaded from the store, all selectors together.
     steps:   moments of a range query.
-    cells:   series times steps of any intermediate result (9 bytes each).
+    cells:   series times steps of any intermediate result; some 100 bytes each while it is made.
     scanned: samples in all windows of one range function together; a window that overlaps the
              one before counts its samples again.
     """
 
-    samples: int = 50_000_000
+    samples: int = 20_000_000
     steps: int = MOST_STEPS
-    cells: int = 50_000_000
+    cells: int = 10_000_000
     scanned: int = 2_000_000_000
 
 
@@ -78,7 +84,7 @@ def evaluate(
         case Kind.RANGE:
             if not grid.is_instant:
                 raise QueryError("a range query needs an instant vector or a number, not a range")
-            return _selection(evaluation.windows(expr))
+            return _selection(evaluation.ranged(expr).windows())
     frame = evaluation.vector(expr).compact()
     if grid.is_instant:
         return Vector.of(frame.labels, frame.values[:, 0])
@@ -121,7 +127,7 @@ class _Evaluation:
         """Evaluate what is an instant vector."""
         match expr:
             case Selector():
-                return self._newest(expr)[0]
+                return self._judged(self._lookback(expr), newest)
             case Call():
                 return self._call(expr)
             case Aggregation():
@@ -153,11 +159,11 @@ class _Evaluation:
                 return np.where(alone, values, np.nan)
         raise QueryError(f"a number was expected, got a {kind(expr)}")
 
-    def windows(self, expr: Expr) -> Windows:
+    def ranged(self, expr: Expr) -> Ranged:
         """Evaluate what is a range vector."""
         match expr:
             case Window(selector, range_ms):
-                selection = self._load(load_of(selector, self.steps, range_ms))
+                selection = self.loaded[load_of(selector, self.steps, range_ms)]
                 flat, reached = Flat.of(selection, stale=False), self.steps.reached(selector)
             case Subquery(inner, range_ms):
                 inside = replace(self, steps=self.steps.within(expr))
@@ -166,14 +172,7 @@ class _Evaluation:
                 reached = self.steps.reached(expr)
             case _:
                 raise QueryError(f"a range vector was expected, got a {kind(expr)}")
-        self._allow(len(flat.labels))
-        windows = Windows.over(flat, reached, self.steps.times, range_ms)
-        if (scanned := int(windows.count.sum())) > self.limits.scanned:
-            raise QueryError(
-                f"the windows hold {scanned} samples together, more than {self.limits.scanned}; "
-                "take a longer step, a shorter range or fewer series"
-            )
-        return windows
+        return Ranged(flat, reached, self.steps.times, range_ms)
 
     def vector_of(self, expr: Expr) -> Frame:
         """Evaluate a vector, or a number as a vector of one series without labels."""
@@ -182,26 +181,20 @@ class _Evaluation:
         values = self.number(expr)[None, :]
         return Frame((Labels(),), values, np.ones(values.shape, dtype=np.bool_))
 
-    def _load(self, load: Load) -> Selection:
-        return self.loaded[load]
-
-    def _allow(self, series: int) -> None:
-        if series * self.size > self.limits.cells:
+    def _judged(self, ranged: Ranged, function: Callable[[Windows], Judged]) -> Frame:
+        """Apply a function to every window; series that are never present are left out."""
+        labels = ranged.flat.labels
+        if len(labels) * self.size > self.limits.cells:
             raise QueryError(
-                f"{series} series at {self.size} steps are more than {self.limits.cells} values; "
-                "take a longer step, a shorter range or fewer series"
+                f"{len(labels)} series at {self.size} steps are more than {self.limits.cells} "
+                "values; take a longer step, a shorter range or fewer series"
             )
+        return Frame(labels, *ranged.judge(function, self.limits.scanned)).compact()
 
-    def _newest(self, selector: Selector) -> tuple[Frame, Floats]:
-        """Return the newest value of each series in the lookback, and the times of those."""
-        flat = Flat.of(self._load(load_of(selector, self.steps)), stale=True)
-        self._allow(len(flat.labels))
-        windows = Windows.over(flat, self.steps.reached(selector), self.steps.times, LOOKBACK_MS)
-        values = windows.values_at(windows.end - 1)
-        present = (windows.count > 0) & ~is_stale(values)
-        times = windows.times_at(windows.end - 1) / 1000.0
-        seen = np.flatnonzero(present.any(axis=1))
-        return Frame(flat.labels, values, present).rows(seen), times[seen]
+    def _lookback(self, selector: Selector) -> Ranged:
+        """Return the window of each series in which the newest sample still counts."""
+        flat = Flat.of(self.loaded[load_of(selector, self.steps)], stale=True)
+        return Ranged(flat, self.steps.reached(selector), self.steps.times, LOOKBACK_MS)
 
     def _aggregation(self, part: Aggregation) -> Frame:
         frame, labels, without = self.vector(part.inner), part.labels, part.without
@@ -233,8 +226,8 @@ class _Evaluation:
     def _call(self, call: Call) -> Frame:
         name, args = call.name, call.args
         if name in OF_WINDOW:
-            windows = self.windows(args[0])
-            return self._judged(windows, OF_WINDOW[name](windows), named=name == "last_over_time")
+            frame = self._judged(self.ranged(args[0]), OF_WINDOW[name])
+            return frame if name == "last_over_time" else frame.nameless()
         if name in OF_VALUE:
             frame = self.vector(args[0])
             with np.errstate(all="ignore"):
@@ -245,14 +238,9 @@ class _Evaluation:
                 return replace(frame, values=OF_TIME[name](frame.values)).nameless()
         if name in OF_WINDOW_AND_NUMBER:
             number, ranged = args if name == "quantile_over_time" else args[::-1]
-            windows = self.windows(ranged)
-            judged = OF_WINDOW_AND_NUMBER[name](windows, self.number(number))
-            return self._judged(windows, judged, named=False)
+            wanted, function = self.number(number), OF_WINDOW_AND_NUMBER[name]
+            return self._judged(self.ranged(ranged), lambda w: function(w, wanted)).nameless()
         return self._special(name, args)
-
-    def _judged(self, windows: Windows, judged: Judged, *, named: bool) -> Frame:
-        frame = Frame(windows.labels, *judged).compact()
-        return frame if named else frame.nameless()
 
     def _special(self, name: str, args: tuple[Expr, ...]) -> Frame:
         match name, args:
@@ -262,7 +250,7 @@ class _Evaluation:
                 return self._absent(present, labels_of_absent(known))
             case "absent_over_time", (ranged,):
                 known = ranged.selector.matchers if isinstance(ranged, Window) else ()
-                present = self.windows(ranged).count > 0
+                present = self._judged(self.ranged(ranged), is_there).present
                 return self._absent(present, labels_of_absent(known))
             case "vector", (number,):
                 return self.vector_of(number)
@@ -302,10 +290,9 @@ class _Evaluation:
     def _timestamp(self, inner: Expr) -> Frame:
         """Return when each value was sampled, or evaluated where it was computed."""
         if isinstance(inner, Selector):
-            frame, times = self._newest(inner)
-        else:
-            frame = self.vector(inner)
-            times = np.broadcast_to(self.steps.times / 1000.0, frame.values.shape)
+            return self._judged(self._lookback(inner), time_of_newest).nameless()
+        frame = self.vector(inner)
+        times = np.broadcast_to(self.steps.times / 1000.0, frame.values.shape)
         return replace(frame, values=times).nameless()
 
     def _absent(self, present: Bools, labels: Labels) -> Frame:

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from storage.model.sample import Floats, Ints
+from storage.model.sample import Floats, Ints, is_stale
 from storage.promql import counters
 from storage.promql.windows import Chunk, Judged, Windows
 
@@ -47,6 +47,17 @@ def count(windows: Windows) -> Judged:
 def last(windows: Windows) -> Judged:
     """Return the newest value."""
     return windows.values_at(windows.end - 1), windows.count > 0
+
+
+def newest(windows: Windows) -> Judged:
+    """Return what an instant vector shows: the newest value, unless that marks the series' end."""
+    values, present = last(windows)
+    return values, present & ~is_stale(values)
+
+
+def time_of_newest(windows: Windows) -> Judged:
+    """Return when the newest value was sampled, Unix seconds, where `newest` shows it."""
+    return windows.times_at(windows.end - 1) / 1000.0, newest(windows)[1]
 
 
 def is_there(windows: Windows) -> Judged:

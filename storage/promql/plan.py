@@ -64,7 +64,7 @@ class Grid:
     @property
     def size(self) -> int:
         """How many moments there are."""
-        return 1 if self.is_instant else int((self.end - self.start) / self.step) + 1
+        return len(Steps.of(self).times)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from storage.errors import QueryError
 from storage.model.labels import Labels
 from storage.model.sample import Bools, Floats, Ints, Selection, is_stale
 from storage.promql.values import Frame
@@ -16,6 +17,9 @@ Numeric = TypeVar("Numeric", np.float64, np.int64)
 
 CHUNK = 2_000_000
 """Samples copied out at once where a function needs each window's samples side by side."""
+
+BLOCK = 500_000
+"""Windows laid out at once; bounds the memory of a long range query."""
 
 DOUBTFUL = 1e8
 """A sum this much smaller than its parts lost half its digits and is added again exactly."""
@@ -61,6 +65,12 @@ class Flat:
         keys = np.repeat(rows, np.diff(self.starts)) * width + (self.times - base + 1)
         asked = rows[:, None] * width + np.clip(moments - base + 1, 0, width - 1)
         return np.searchsorted(keys, asked.ravel(), side="right").reshape(asked.shape)
+
+    def rows(self, begin: int, end: int) -> "Flat":
+        """Return the series from `begin` up to `end`."""
+        starts = self.starts[begin : end + 1]
+        part = slice(int(starts[0]), int(starts[-1]))
+        return Flat(self.labels[begin:end], self.times[part], self.values[part], starts - starts[0])
 
 
 def _starts(counts: Ints) -> Ints:
@@ -165,6 +175,49 @@ class Windows:
                 yield Chunk(part, self.flat.times[place], self.flat.values[place], starts, count)
 
 
+Judged = tuple[Floats, Bools]
+"""Values and presence, both (series, steps)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranged:
+    """A range vector at every step, its windows not laid out yet.
+
+    until, asked, length_ms: as in Windows.
+    """
+
+    flat: Flat
+    until: Ints
+    asked: Ints
+    length_ms: int
+
+    def windows(self, begin: int = 0, end: int | None = None) -> Windows:
+        """Lay out the windows of the series from `begin` up to `end`."""
+        stop = len(self.flat.labels) if end is None else min(end, len(self.flat.labels))
+        flat = self.flat.rows(begin, stop)
+        return Windows.over(flat, self.until, self.asked, self.length_ms)
+
+    def judge(self, function: Callable[[Windows], Judged], most: int) -> Judged:
+        """Apply `function` to all windows, some series at a time so that memory stays small.
+
+        Raises QueryError where the windows hold more than `most` samples together.
+        """
+        shape, scanned = (len(self.flat.labels), len(self.until)), 0
+        values, present = np.empty(shape), np.empty(shape, dtype=np.bool_)
+        at_once = max(1, BLOCK // max(1, len(self.until)))
+        for begin in range(0, shape[0], at_once):
+            windows = self.windows(begin, begin + at_once)
+            scanned += int(windows.count.sum())
+            if scanned > most:
+                raise QueryError(
+                    f"the windows hold more than {most} samples together; "
+                    "take a longer step, a shorter range or fewer series"
+                )
+            rows = slice(begin, begin + at_once)
+            values[rows], present[rows] = function(windows)
+        return values, present
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """The samples of some windows, copied out one window after the other.
@@ -191,7 +244,3 @@ class Chunk:
     def of_step(self, values: npt.NDArray[Numeric]) -> npt.NDArray[Numeric]:
         """Choose, for each window, the entry of its step from (steps,) values."""
         return values[self.windows % len(values)]
-
-
-Judged = tuple[Floats, Bools]
-"""Values and presence, both (series, steps)."""

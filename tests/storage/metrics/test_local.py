@@ -1,13 +1,14 @@
 """The metrics port over a store in memory: types, limits, and where the work is done."""
 
+import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
 
-from storage.errors import QueryError
-from storage.metrics.local import LocalMetrics
+from storage.errors import MetricsUnavailable, QueryError
+from storage.metrics.local import MOST_WAITING, LocalMetrics
 from storage.metrics.port import Metrics
 from storage.model.labels import Labels, Matcher, MatchOp
 from storage.model.sample import Selection
@@ -35,8 +36,10 @@ def memory() -> Watched:
 
 
 @pytest.fixture
-def metrics(memory: Watched) -> Metrics:
-    return LocalMetrics(memory)
+def metrics(memory: Watched) -> Iterator[Metrics]:
+    local = LocalMetrics(memory)
+    yield local
+    local.close()
 
 
 async def test_an_instant_vector(metrics: Metrics) -> None:
@@ -113,8 +116,10 @@ async def test_series_and_labels(metrics: Metrics) -> None:
     assert await metrics.label_values("job", [IS_UP]) == ("api", "web")
 
 
-async def test_small_queries_stay_on_the_loop_and_long_ones_leave_it(memory: Watched) -> None:
-    metrics, here = LocalMetrics(memory), threading.current_thread().name
+async def test_small_queries_stay_on_the_loop_and_long_ones_leave_it(
+    metrics: Metrics, memory: Watched
+) -> None:
+    here = threading.current_thread().name
     await metrics.instant("rate(up[5m])", 600)
     assert memory.threads == {here}
     memory.threads = set()
@@ -147,3 +152,28 @@ async def test_many_samples_give_the_same_answer() -> None:
 async def test_limits(memory: Watched, limits: Limits, query: str, message: str) -> None:
     with pytest.raises(QueryError, match=message):
         await LocalMetrics(memory, limits).range(query, 0, 600, 60)
+
+
+class Stuck(Memory):
+    """Answers nothing until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = threading.Event()
+
+    def series(self, matchers: Sequence[Matcher], start: float, end: float) -> tuple[Labels, ...]:
+        self.go_on.wait(30)
+        return super().series(matchers, start, end)
+
+
+async def test_too_many_heavy_queries_are_refused_and_the_others_answered() -> None:
+    store = Stuck()
+    metrics = LocalMetrics(store)
+    waiting = [asyncio.create_task(metrics.series([], 0, 1)) for _ in range(MOST_WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(MetricsUnavailable, match="try again later"):
+        await metrics.series([], 0, 1)
+    assert (await metrics.instant("vector(1)", 0)).values.tolist() == [1.0]
+    store.go_on.set()
+    assert await asyncio.gather(*waiting) == [()] * MOST_WAITING
+    metrics.close()
