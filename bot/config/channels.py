@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 import bot.channels
-from bot.config.fields import Duration, Switch
+from bot.config.fields import Duration, Folder, Switch
 from bot.config.secret import Secret
 from routing.delivery.channel import ChannelKind
 
@@ -52,7 +52,7 @@ def kind(name: str) -> ChannelKind:
     return found
 
 
-_READ_AS: Mapping[Any, Any] = {timedelta: Duration, bool: Switch}
+_READ_AS: Mapping[Any, Any] = {timedelta: Duration, bool: Switch, Path: Folder}
 
 
 def section(options: type[Any]) -> type[BaseModel]:

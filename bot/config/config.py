@@ -125,7 +125,8 @@ class PersonSection(Section):
 
     def address(self, own_name: str, channel: str) -> str:
         """Return where this person is reached on a channel; empty: nowhere."""
-        known = {"slack": self.slack, "sms": self.phone, "console": own_name}
+        phone = self.phone
+        known = {"slack": self.slack, "sms": phone, "phone": phone, "console": own_name}
         return self.addresses.get(channel) or known.get(channel) or ""
 
 

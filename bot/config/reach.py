@@ -1,6 +1,6 @@
 """Would a critical alarm wake somebody? Each policy that can get one is tried on paper."""
 
-from bot.config.config import PersonSection, PolicySection, StepSection
+from bot.config.config import PolicySection, StepSection
 from bot.config.inspection import Inspection
 from routing.playbook import BY_SEVERITY, CHAT
 from storage.model.alert import Severity
@@ -27,12 +27,13 @@ def _get_criticals(inspection: Inspection) -> list[str]:
     return list(dict.fromkeys([*found, str(config.default_policy)]))
 
 
-def _asked(inspection: Inspection, step: StepSection) -> dict[str, PersonSection]:
-    """Return everybody whom a step may ask, by name."""
-    config, names = inspection.config, list[str]()
-    for target in step.notify:
-        names += config.oncall[target.oncall] if target.oncall else [str(target.person)]
-    return {name: config.people[name] for name in names}
+def _asked(inspection: Inspection, step: StepSection) -> list[str]:
+    """Name whom a step asks; of a list its first, as the others follow only if that one fails."""
+    config = inspection.config
+    return [
+        config.oncall[target.oncall][0] if target.oncall else str(target.person)
+        for target in step.notify
+    ]
 
 
 def _words(inspection: Inspection, step: StepSection) -> tuple[str, ...]:
@@ -44,9 +45,7 @@ def _rings(inspection: Inspection, step: StepSection) -> bool:
     """Say whether the step reaches somebody outside chat."""
     config = inspection.config
     ways = set(_words(inspection, step)) - {CHAT} - config.chat_channels
-    return any(
-        config.contacts(name).keys() & ways for name, person in _asked(inspection, step).items()
-    )
+    return any(config.contacts(name).keys() & ways for name in _asked(inspection, step))
 
 
 def _advice(inspection: Inspection, policy: PolicySection) -> str:

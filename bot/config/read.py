@@ -1,7 +1,8 @@
 """The configuration file and the environment -> `Config`, every fault in one go."""
 
 from collections.abc import Mapping as Environ
-from collections.abc import Sequence
+from collections.abc import Sequence as Words
+from glob import glob
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -15,8 +16,8 @@ from bot.config.fields import parse_port
 from bot.config.inspection import Inspection
 from bot.config.places import Places
 from bot.config.values import Values, core, is_section
-from storage.documents import Faults, Mapping, Node, read_document
-from storage.errors import nearest, unknown_name
+from storage.documents import Faults, Mapping, Node, Scalar, Sequence, read_document
+from storage.errors import ConfigError, nearest, unknown_name
 
 Loc = tuple[str | int, ...]
 KEY = "[key]"  # how pydantic says that the key is wrong and not its value
@@ -42,6 +43,22 @@ def read_config(path: Path, environ: Environ[str, str]) -> Config:
     check(Inspection(config=config, places=reader.places, known=known, faults=faults))
     faults.raise_all()
     return config
+
+
+def rule_files_of(path: Path) -> tuple[Path, ...]:
+    """Return the rule files that a configuration names, as far as it can be read."""
+    try:
+        top = read_document(path)
+    except ConfigError:
+        return ()
+    patterns = top.get("rules") if isinstance(top, Mapping) else None
+    found = [
+        path.parent / name
+        for node in (patterns if isinstance(patterns, Sequence) else ())
+        if isinstance(node, Scalar)
+        for name in sorted(glob(node.text, root_dir=path.parent, recursive=True))
+    ]
+    return tuple(dict.fromkeys(file for file in found if file.is_file()))
 
 
 class _Reader:
@@ -92,7 +109,8 @@ class _Reader:
         kind = channels.kind(name)
         model = channels.section(kind.options)
         try:
-            read = model.model_validate(self.values.plain(node, model))
+            plain = self.values.plain(node, model)
+            read = model.model_validate(plain, context={"folder": self._folder})
             return channels.Opened(kind, channels.options(kind, read))
         except ValidationError as error:
             self._note(error, model, ("channels", name))
@@ -138,7 +156,7 @@ def _path(loc: Loc) -> str:
     return text
 
 
-def _missing(model: type[BaseModel], loc: Sequence[str | int]) -> str:
+def _missing(model: type[BaseModel], loc: Words[str | int]) -> str:
     """Say which key is missing, and which there are."""
     section: Any = model
     for word in loc[:-1]:
@@ -193,7 +211,7 @@ def _sentence(fault: ErrorDetails, found: str) -> str:
     return f"found {found}; expected {_EXPECTED.get(kind, fault['msg'])}"
 
 
-def _leave_out(plain: Any, loc: Sequence[str | int], *, missing: bool) -> None:
+def _leave_out(plain: Any, loc: Words[str | int], *, missing: bool) -> None:
     """Take the value at `loc` out; where a key is missing, the section that lacks it goes."""
     words = [word for word in loc if word != KEY]
     if missing:

@@ -1,0 +1,153 @@
+"""The command line. What is heavy is imported by the command that needs it."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli_server import add_verbs
+from storage.errors import BotError, ConfigError
+
+if TYPE_CHECKING:
+    from bot.config.config import Config
+
+ConfigPath = Annotated[
+    Path,
+    typer.Option("--config", "-c", envvar="TOCSIN_CONFIG", help="The configuration file."),
+]
+DEFAULT_CONFIG = Path("config.yaml")
+
+app = typer.Typer(
+    name="tocsin",
+    help="Watches metrics, rings the alarm, takes the answer.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+rules = typer.Typer(help="Rule files.", no_args_is_help=True)
+slack = typer.Typer(help="Slack.", no_args_is_help=True)
+app.add_typer(rules, name="rules")
+app.add_typer(slack, name="slack")
+add_verbs(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `tocsin`; exits with 2 where the configuration is wrong, 1 where a thing is refused."""
+    try:
+        app(args=None if arguments is None else list(arguments))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    except BotError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+@app.command()
+def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Run Tocsin until it is told to stop."""
+    from bot.app import serve as run
+
+    run(config, os.environ)
+
+
+@app.command()
+def demo(
+    slack: Annotated[
+        bool, typer.Option("--slack", help="In your own Slack workspace (two tokens).")
+    ] = False,
+    port: Annotated[int, typer.Option(help="Where the page is; 0: 9099 or any free one.")] = 0,
+    keep: Annotated[bool, typer.Option(help="Keep the demo's data at the end.")] = False,
+    directory: Annotated[Path | None, typer.Option(help="Where the demo's data is.")] = None,
+) -> None:
+    """Show everything on this machine: a small shop, a console, a phone. Needs nothing."""
+    from bot.demo.main import run
+
+    raise typer.Exit(run(port=port, slack=slack, keep=keep, directory=directory))
+
+
+@app.command()
+def check(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Check the configuration and its rules; every fault at once, exit code 2."""
+    from bot.config.read import read_config, rule_files_of
+    from routing.rules.read import read_rules
+    from storage.documents import Faults
+
+    faults, files = Faults(), rule_files_of(config)
+    try:
+        read = read_config(config, os.environ)
+    except ConfigError as error:
+        faults.take(error)
+    try:
+        groups = read_rules(files)
+    except ConfigError as error:
+        faults.take(error)
+    faults.raise_all()
+    counted = sum(len(group.rules) for group in groups)
+    print(
+        f"{config}: all is well: {len(read.people)} people, {len(read.policies)} policies, "
+        f"{counted} rules in {len(files)} files, channels {', '.join(read.channels) or 'none'}"
+    )
+
+
+@app.command()
+def migrate(config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Bring the incident database to this version's schema; `serve` does so by itself."""
+    from bot.config.read import read_config
+
+    print(asyncio.run(_migrate(read_config(config, os.environ))))
+
+
+async def _migrate(config: "Config") -> str:
+    from bot.config.build import database_url
+    from storage.sql.database import Database
+    from storage.sql.migrate import migrate
+
+    config.storage.directory.mkdir(parents=True, exist_ok=True)
+    database = await Database.open(database_url(config))
+    try:
+        return await migrate(database)
+    finally:
+        await database.close()
+
+
+@rules.command("check")
+def rules_check(files: Annotated[list[Path], typer.Argument(help="Rule files.")]) -> None:
+    """Check rule files; every fault at once, exit code 2."""
+    from routing.rules.read import read_rules
+
+    groups = read_rules(files)
+    counted = sum(len(group.rules) for group in groups)
+    print(f"All is well: {counted} rules in {len(groups)} groups.")
+
+
+@app.command("send-test")
+def send_test(
+    channel: Annotated[str, typer.Argument(help="The channel's name, such as sms.")],
+    to: Annotated[str | None, typer.Option(help="The address; else the first one known.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """Send a test message and say what became of it."""
+    from bot.cli_send_test import send_test as send
+    from bot.config.read import read_config
+
+    print(asyncio.run(send(read_config(config, os.environ), channel, to)))
+
+
+@slack.command("manifest")
+def slack_manifest(
+    short_forms: Annotated[
+        bool,
+        typer.Option("--short-forms", help="With /ack, /resolve, /alerts and /report."),
+    ] = False,
+) -> None:
+    """Print the Slack app's manifest: paste it at https://api.slack.com/apps, then install."""
+    from bot.chat.manifest import manifest
+    from bot.chat.speak import verbs
+
+    print(manifest(verbs().values(), short_forms=short_forms), end="")
