@@ -218,7 +218,8 @@ def _brackets(text: str, words: Sequence[Token], found: "re.Match[str]") -> str:
     if open_ones:
         last = open_ones[-1]
         return f"{place(text, last.at)}: {last.text!r} is never closed by {_CLOSING[last.text]!r}"
-    return found.string
+    where = f"{place(text, text.index('['))}: " if "[" in text else ""
+    return f"{where}{found.string}; a range is a duration such as [5m] or [1h:1m]"
 
 
 def _plain(hint: str) -> "Callable[[str, Sequence[Token], re.Match[str]], str]":

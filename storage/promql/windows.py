@@ -135,8 +135,6 @@ class Windows:
 
     def fold(self, operation: np.ufunc, what: Floats, skip: int = 0) -> Floats:
         """Reduce `what[first + skip:end]` in each window; rubbish in windows too short for it."""
-        if not self.first.size:
-            return np.zeros(self.first.shape)
         ends = np.maximum(self.end, self.first)
         begins = np.minimum(self.first + skip, ends)
         pairs = np.stack((begins, ends), axis=-1).ravel()

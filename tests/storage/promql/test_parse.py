@@ -97,6 +97,11 @@ BAD = [
     ('up{a "b"}', "1:6: found '\"b\"' where one of = != =~ !~ was expected"),
     ('up{a="b"}{c="d"}', "1:10: found '{' where an operator was expected"),
     ("up down", "1:4: found 'down' where an operator was expected"),
+    ('up["5m"]', "1:3: unexpected character inside brackets: '\"'; "
+                 "a range is a duration such as [5m] or [1h:1m]"),
+    ("sum by (a) (up) up", "1:17: found 'up' where an operator was expected"),
+    ("up / on (a) group_left up up", "1:27: found 'up' where an operator was expected"),
+    ("sum(up +)", "1:9: found ')' where a metric, a number or a function was expected"),
     ("up +", "1:5: the query ends too early; expected a metric, a number or a function"),
     ("up AND", "1:7: the query ends too early; expected a metric, a number or a function"),
     ("up / / up", "1:6: found '/' where a metric, a number or a function was expected"),
