@@ -10,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.rules.lifecycle import Now, RuleState
 from routing.rules.memory import from_json, to_json
-from routing.rules.rule import Rule
+from routing.rules.rule import Rule, family_of
 from routing.rules.verdict import Moved, States, ended, without_twins
+from storage.errors import StaleIncident
 from storage.model.alert import Alert
 from storage.model.labels import Fingerprint
 from storage.sql import rule_states
@@ -48,7 +49,7 @@ class Memory:
             try:
                 self._put(rule, Fingerprint(fingerprint), from_json(text))
             except ValueError as error:
-                log.error("rule state unreadable", rule=rule, reason=str(error))
+                log.exception("rule state unreadable", rule=rule, reason=str(error))
 
     def of(self, rule: str) -> States:
         """Return what a rule remembers, by the fingerprint of the series."""
@@ -61,9 +62,12 @@ class Memory:
     async def commit(self, moves: Moves, alerts: Sequence[Alert]) -> None:
         """Tell `alerts` and write the states in one transaction, then remember them.
 
-        Raises StorageUnavailable (or StaleIncident): then nothing has moved.
+        Raises StorageUnavailable, or StaleIncident where a state moved meanwhile: then nothing
+        has moved.
         """
         async with self._turn:
+            if any(self.of(rule).get(move.fingerprint) is not move.before for rule, move in moves):
+                raise StaleIncident("the rules changed while they were judged; judge again")
             ends = [
                 move.before.alert.fingerprint
                 for _, move in moves
@@ -88,14 +92,14 @@ class Memory:
         rule that is gone end, and say why.
         """
         known = {rule.key: rule for rule in rules}
-        heirs = {rule.identity: rule.key for rule in known.values() if not rule.records}
+        heirs = {rule.family: rule.key for rule in known.values() if not rule.records}
         left = [rule for rule in self.rules() if rule not in known and rule not in own]
         moves: list[tuple[str, Moved]] = []
         alerts: list[Alert] = []
         for rule in left:
             for fingerprint, state in self.of(rule).items():
                 moves.append((rule, _moved(fingerprint, state, None)))
-                heir = heirs.get(_identity(rule, state))
+                heir = heirs.get(family_of(rule))
                 if heir is not None and fingerprint not in self.of(heir):
                     moves.append((heir, _moved(fingerprint, None, state)))
                 elif state.alert is not None:
@@ -113,3 +117,18 @@ class Memory:
             states[fingerprint] = state
             if state.alert is not None:
                 self._held[state.alert.fingerprint] += 1
+
+
+def _moved(fingerprint: Fingerprint, before: RuleState | None, after: RuleState | None) -> Moved:
+    return Moved(fingerprint=fingerprint, before=before, after=after, change=None)
+
+
+def _rows(moves: Moves) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
+    """Return the rows to write and those to delete."""
+    saves, drops = [], []
+    for rule, move in moves:
+        if move.after is None:
+            drops.append((rule, str(move.fingerprint)))
+        elif move.matters:
+            saves.append((rule, str(move.fingerprint), to_json(move.after)))
+    return saves, drops

@@ -41,37 +41,23 @@ class JudgeStatus:
     groups: tuple[GroupStatus, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """Why a rule wants to be judged: the newest sample for it, and when that was stored."""
-
-    sampled: float | None = None
-    stored: float | None = None
-
-    def merged(self, other: "Wish") -> "Wish":
-        """Return the newer of each."""
-        return Wish(_newer(self.sampled, other.sampled), _newer(self.stored, other.stored))
-
-
-def _newer(one: float | None, other: float | None) -> float | None:
-    return max((time for time in (one, other) if time is not None), default=None)
-
-
 @dataclass(slots=True)
 class Seat:
     """The place of one group.
 
-    wishes:   rule key -> why it is to be judged.  retry: those that storage refused; the next
-              tick wishes them again.
+    keys:     of its rules, in order.
+    wishes:   keys of the rules that are to be judged.  retry: those that storage refused; the
+              next tick wishes them again.
     due:      steady moment of the next judgement of all its rules.
     not_before: steady; arrivals are gathered until then.
     """
 
     group: RuleGroup
+    keys: tuple[str, ...]
     due: Steady
     since: Steady
-    wishes: dict[str, Wish] = field(default_factory=dict)
-    retry: dict[str, Wish] = field(default_factory=dict)
+    wishes: set[str] = field(default_factory=set)
+    retry: set[str] = field(default_factory=set)
     not_before: float = 0.0
     task: "asyncio.Task[None] | None" = None
     last_judged: datetime | None = None
@@ -80,19 +66,10 @@ class Seat:
     errors: int = 0
     problems: dict[str, str] = field(default_factory=dict)
 
-    def wish(self, key: str, wish: Wish) -> None:
-        """Ask for a rule to be judged."""
-        self.wishes[key] = self.wishes[key].merged(wish) if key in self.wishes else wish
-
-    def wish_all(self) -> None:
-        """Ask for every rule of the group."""
-        for rule in self.group.rules:
-            self.wish(rule.key, Wish())
-
-    def take(self) -> dict[str, Wish]:
+    def take(self) -> list[str]:
         """Return what is asked for, in the order of the group; nothing is asked for after."""
-        taken, self.wishes = self.wishes, {}
-        return {rule.key: taken[rule.key] for rule in self.group.rules if rule.key in taken}
+        taken, self.wishes = self.wishes, set()
+        return [key for key in self.keys if key in taken]
 
     def done(self, at: datetime, began: Steady, ended: Steady, gather: float) -> None:
         """Note a judgement, and gather arrivals for a while before the next."""

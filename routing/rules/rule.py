@@ -9,7 +9,7 @@ from typing import Any
 import promql_parser
 
 from routing.rules.template import Template
-from storage.model.labels import Labels, Matcher
+from storage.model.labels import Matcher
 from storage.promql.plan import per_series, selectors
 from storage.promql.tree import (
     COMPARISONS,
@@ -50,16 +50,24 @@ class Rule:
     where: str = ""
 
     @property
-    def identity(self) -> tuple[str, Labels]:
-        """Return what a rule keeps when only its expression is edited: name and label texts."""
-        return self.name, Labels.of({name: made.text for name, made in self.labels.items()})
+    def family(self) -> str:
+        """Name what stays the same when only the expression is edited: name and label texts."""
+        labels = sorted((name, made.text) for name, made in self.labels.items())
+        return f"{self.name}/{_digest(f'{self.records} {labels!r}')}"
 
     @property
     def key(self) -> str:
         """Name the rule across restarts and reloads: equal for equal name, labels and query."""
-        name, labels = self.identity
-        digest = blake2b(f"{self.records}\0{labels!r}\0{self.expr}".encode(), digest_size=8)
-        return f"{name}/{digest.hexdigest()}"
+        return f"{self.family}/{_digest(self.expr)}"
+
+
+def family_of(key: str) -> str:
+    """Return the family of the rule with this key."""
+    return key.rpartition("/")[0]
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

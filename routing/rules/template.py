@@ -80,12 +80,12 @@ def expand(
     *,
     labels: Mapping[str, str] | Labels,
     value: float,
-    answers: Mapping[str, Sequence[Row]] | None = None,
+    answers: Mapping[str, Sequence[Row] | str] | None = None,
 ) -> str:
     """Write the template for one series.
 
-    answers: query -> what it returned.  Raises Wanted for a query not among them, and
-    TemplateError where a function refuses or a limit is reached.
+    answers: query -> what it returned, or why it did not.  Raises Wanted for a query that is
+    not among them, and TemplateError where a function refuses or a limit is reached.
     """
     run = _Run(dict(labels), value, answers or {})
     run.nodes(template.nodes, run.root)
@@ -104,7 +104,7 @@ class _Run:
     """One expansion: its variables, what it wrote, and what it may still spend."""
 
     def __init__(
-        self, labels: Mapping[str, str], value: float, answers: Mapping[str, Sequence[Row]]
+        self, labels: Mapping[str, str], value: float, answers: Mapping[str, Sequence[Row] | str]
     ) -> None:
         outside: dict[str, str] = {}
         self.root = {
@@ -223,7 +223,10 @@ class _Run:
     def _query(self, query: str) -> list[Row]:
         if query not in self._answers:
             raise Wanted(query)
-        return list(self._answers[query])
+        found = self._answers[query]
+        if isinstance(found, str):
+            raise TemplateError(f"query {query!r}: {found}")
+        return list(found)
 
     def _set(self, name: str, value: Any, *, declares: bool) -> None:
         if declares:

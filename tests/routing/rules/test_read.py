@@ -7,7 +7,7 @@ import pytest
 
 from routing.rules.check import findings
 from routing.rules.read import parse_rules, read_rules
-from routing.rules.rule import Needs
+from routing.rules.rule import Needs, family_of
 from storage.errors import ConfigError
 
 SHOP = """\
@@ -76,7 +76,7 @@ def test_a_rule_is_named_by_name_labels_and_query_alone() -> None:
     edited = parse_rules(SHOP.replace("> 5", "> 6"), "a")[0].rules[1]
     assert before.key == moved.key
     assert before.key != edited.key
-    assert before.identity == edited.identity
+    assert before.family == edited.family == family_of(edited.key)
 
 
 # fmt: off

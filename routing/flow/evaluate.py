@@ -1,0 +1,365 @@
+"""Rules meet samples: what arrived wakes the rules it feeds; what they say goes to the receiver.
+
+A rule that looks at each series alone is judged as soon as its samples arrive. One that
+combines series is judged on its interval, or earlier once the scrape it needs is whole, and
+never on half a scrape. States move on only when the transaction that tells their alerts has
+succeeded; what storage refused is judged again on the next tick.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from routing.flow.current import Current
+from routing.flow.judge_memory import Door, Memory
+from routing.flow.judge_query import Wording, evidence_for, rows_of
+from routing.flow.judge_record import Append, Recorder, check_limit
+from routing.flow.judge_seat import JudgeStatus, Seat
+from routing.flow.judge_silence import SILENCE, SilenceWatch
+from routing.playbook import Playbook
+from routing.rules.feeds import Feeds, Watched
+from routing.rules.lifecycle import Change, Look, Now
+from routing.rules.rule import RuleGroup
+from routing.rules.scrapes import SETTLE
+from routing.rules.sight import is_refilling, look
+from routing.rules.sources import Sources
+from routing.rules.verdict import Moved, fired, judged, retold
+from storage.clock import Clock, Steady
+from storage.errors import BotError, MetricsUnavailable, StaleIncident, StorageUnavailable
+from storage.metrics.port import Metrics
+from storage.model.alert import Alert, Trace
+from storage.model.labels import Labels
+from storage.model.sample import Appended
+from storage.sql.database import Database
+
+log = structlog.get_logger()
+
+GATHER: Final = 0.1
+"""Seconds for which arrivals are gathered before a group is judged again."""
+
+AHEAD: Final = 5.0
+"""Seconds by which a sender's clock may lead ours and its samples are still judged at once.
+Further from the future, they are judged when their time has come: one wrong clock must not
+move the windows of everybody else."""
+
+BEFORE: Final = 0.001
+"""Seconds by which "just before" a scrape lies before it: sample times are milliseconds."""
+
+QUIET: Final = 60.0
+"""Seconds between two lines of the log about a database that refuses."""
+
+PATIENCE: Final = 10.0
+"""Seconds for which a tick waits for what it began; slower groups go on by themselves."""
+
+
+class Judge:
+    """Judges all rule groups in force.
+
+    append: stores what recording rules answer; without it they are not evaluated.
+    gather: seconds for which arrivals are gathered before a group is judged again.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        receiver: Door,
+        database: Database,
+        clock: Clock,
+        playbook: Current[Playbook],
+        groups: Current[tuple[RuleGroup, ...]],
+        *,
+        append: Append | None = None,
+        gather: float = GATHER,
+    ) -> None:
+        self._metrics, self._database, self._clock = metrics, database, clock
+        self._groups, self._gather = groups, gather
+        self._sources = Sources(lambda: playbook().sources, clock.steady())
+        self._feeds = Feeds(self._sources)
+        self._memory = Memory(receiver)
+        self._silence = SilenceWatch(self._sources, self._memory, playbook)
+        self._recorder = Recorder(metrics, append) if append else None
+        self._in_force: tuple[RuleGroup, ...] | None = None
+        self._seats: dict[str, Seat] = {}
+        self._judged_at: dict[str, float] = {}
+        self._half_stored: set[str] = set()
+        self._silent: tuple[str, ...] = ()
+        self._told_outage: Steady | None = None
+        self._idle_at = None if groups() else clock.utc_now()
+
+    async def restore(self) -> None:
+        """Remember what was pending and firing before the restart; before anything arrives.
+
+        Raises StorageUnavailable.
+        """
+        await self._memory.load(self._database)
+        self._reload()
+        await self._adopt()
+        self._half_stored = await self._perhaps_half_stored()
+
+    async def arrived(self, source: str, appended: Appended, complete: bool) -> None:
+        """Wake the rules that these samples feed; returns at once, judging goes on by itself.
+
+        complete: the sender vouches that the request held whole scrapes.
+        """
+        self._reload()
+        steady = self._clock.steady()
+        alone, whole = self._feeds.take(source, appended, steady, complete=complete)
+        self._wish(alone | whole)
+        self._wake(self._seats.values())
+
+    async def tick(self) -> None:
+        """Judge what is due: intervals, settled scrapes, silent sources, what was refused."""
+        self._reload()
+        steady = self._clock.steady()
+        if steady - self._sources.started >= SETTLE:
+            self._wish(self._half_stored)
+            self._half_stored = set()
+        self._wish(self._feeds.scrapes.settle(steady) | self._fell_silent(steady))
+        for seat in self._seats.values():
+            seat.wishes |= seat.retry
+            seat.retry.clear()
+            if steady >= seat.due:
+                seat.wishes.update(seat.keys)
+                interval = seat.group.interval.total_seconds()
+                missed = (steady - seat.due) // interval
+                seat.due = Steady(seat.due + (missed + 1) * interval)
+        if not self._seats:
+            self._idle_at = self._clock.utc_now()
+        self._wake(self._seats.values())
+        await self._settle_accounts()
+        await self.drain(PATIENCE)
+
+    async def drain(self, timeout: float | None = None) -> None:
+        """Wait until everything that was asked for is judged, or `timeout` seconds passed."""
+        running = [seat.task for seat in self._seats.values() if seat.task and not seat.task.done()]
+        if running:
+            await asyncio.wait(running, timeout=timeout)
+
+    async def close(self) -> None:
+        """Stop judging; what was not judged yet is, after the next start."""
+        running = [seat.task for seat in self._seats.values() if seat.task and not seat.task.done()]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def status(self) -> JudgeStatus:
+        """Return how judging is doing."""
+        steady, seats = self._clock.steady(), self._seats.values()
+        moments = [seat.last_judged for seat in seats if seat.last_judged]
+        return JudgeStatus(
+            last_judged=max(moments, default=None if seats else self._idle_at),
+            late=tuple(seat.group.name for seat in seats if seat.is_late(steady)),
+            groups=tuple(seat.status() for seat in seats),
+        )
+
+    def silent(self) -> tuple[str, ...]:
+        """Return the expected sources that are silent now."""
+        return self._sources.silent(self._clock.steady())
+
+    def _now(self) -> Now:
+        return Now(wall=self._clock.utc_now(), steady=self._clock.steady())
+
+    def _reload(self) -> None:
+        """Put the groups of the configuration in force, if they were swapped."""
+        groups = self._groups()
+        if groups is self._in_force:
+            return
+        self._in_force = groups
+        self._feeds.watch(groups)
+        steady, before, self._seats = self._clock.steady(), self._seats, {}
+        for group in groups:
+            keys = tuple(rule.key for rule in group.rules)
+            seat = before.get(group.key) or Seat(group, keys, due=steady, since=steady)
+            seat.group, seat.keys = group, keys
+            seat.problems = {key: why for key, why in seat.problems.items() if key in keys}
+            self._seats[group.key] = seat
+            seat.wishes.update(keys)
+
+    async def _adopt(self) -> None:
+        rules = [watched.rule for watched in self._feeds.rules.values()]
+        await self._memory.adopt(rules, frozenset({SILENCE}), self._now())
+
+    async def _perhaps_half_stored(self) -> set[str]:
+        """Return the combining rules whose last scrape before the start may be half stored."""
+        now = self._clock.utc_now().timestamp()
+        found: set[str] = set()
+        for key, watched in self._feeds.rules.items():
+            for matchers in () if watched.needs.alone else watched.needs.selectors:
+                try:
+                    if await self._metrics.series(matchers, now - 2 * SETTLE, now + AHEAD):
+                        found.add(key)
+                except MetricsUnavailable:
+                    found.add(key)
+        return found
+
+    def _fell_silent(self, steady: Steady) -> set[str]:
+        """Return the rules that a source feeds which just fell silent, or is not any more."""
+        heard = {*self._sources.voices(), *self._sources.silent(steady)}
+        silent = tuple(sorted(s for s in heard if self._sources.is_silent(s, steady)))
+        changed = set(silent) ^ set(self._silent)
+        for source in changed & set(silent):
+            self._feeds.scrapes.forget(source)
+        self._silent = silent
+        return {key for source in changed for key in self._feeds.fed_by(source)}
+
+    async def _settle_accounts(self) -> None:
+        """Tell of silent sources, and of rules that are gone."""
+        try:
+            await self._silence.tell(self._now())
+            await self._adopt()
+        except (StorageUnavailable, StaleIncident) as error:
+            self._refused(error)
+
+    def _wish(self, keys: Iterable[str]) -> None:
+        """Ask for rules to be judged; those that are gone meanwhile are passed over."""
+        for key in keys:
+            if (watched := self._feeds.rules.get(key)) is not None:
+                self._seats[watched.group].wishes.add(key)
+
+    def _wake(self, seats: Iterable[Seat]) -> None:
+        for seat in seats:
+            if seat.wishes and (seat.task is None or seat.task.done()):
+                seat.task = asyncio.create_task(self._work(seat), name=f"judge {seat.group.name}")
+
+    async def _work(self, seat: Seat) -> None:
+        while seat.wishes:
+            pause = seat.not_before - self._clock.steady()
+            if pause > 0:
+                await asyncio.sleep(pause)
+            try:
+                await self._judge(seat, seat.take())
+            except Exception:
+                log.exception("rule group not judged", group=seat.group.name)
+                return
+
+    async def _judge(self, seat: Seat, keys: list[str]) -> None:
+        """Judge the rules that were asked for, in order, each whatever becomes of the others."""
+        began = self._clock.steady()
+        for key in keys:
+            watched = self._feeds.rules.get(key)
+            if watched is None:
+                continue
+            try:
+                await self._judge_one(seat, watched, keys)
+            except (StorageUnavailable, StaleIncident) as error:
+                seat.retry.add(key)
+                self._refused(error)
+            except BotError as error:
+                self._failed(seat, watched, str(error))
+            except Exception as error:
+                log.exception("rule stumbled", rule=watched.rule.name)
+                self._failed(seat, watched, repr(error))
+            else:
+                self._worked(seat, watched)
+        seat.done(self._clock.utc_now(), began, self._clock.steady(), self._gather)
+
+    async def _judge_one(self, seat: Seat, watched: Watched, keys: list[str]) -> None:
+        at = self._moment(watched, seat.group.query_offset)
+        if at is None:
+            return
+        if watched.rule.records:
+            await self._record(seat, watched, at, keys)
+        else:
+            await self._judge_alert(seat, watched, at)
+        self._judged_at[watched.key] = at
+
+    def _moment(self, watched: Watched, offset: timedelta) -> float | None:
+        """Return the instant to judge at (Unix seconds), or None while it is better to wait."""
+        now = self._clock.utc_now().timestamp()
+        newest = watched.newest if watched.newest <= now + AHEAD else now
+        at = max(now, newest) - offset.total_seconds()
+        if watched.needs.alone:
+            return at
+        if watched.key in self._half_stored:
+            return None
+        horizon = self._feeds.scrapes.horizon(watched.key)
+        if horizon is None or at < horizon:
+            return at
+        before = horizon - BEFORE
+        return before if before > self._judged_at.get(watched.key, 0.0) else None
+
+    async def _judge_alert(self, seat: Seat, watched: Watched, at: float) -> None:
+        now, key = self._now(), watched.key
+        rows = await rows_of(self._metrics, watched.rule.expr, at)
+        check_limit(len(rows), seat.group.limit)
+        evidence = await self._evidence(watched, rows, at, now.steady)
+        states = self._memory.of(key)
+
+        def seen(labels: Labels, value: float | None, remembered: tuple[str, ...]) -> Look:
+            steady = now.steady
+            return look(watched, labels, value, remembered, self._sources, steady, evidence)
+
+        moves = judged(watched.rule, states, rows, seen, now)
+        trace = Trace(
+            sampled=watched.newest if 0 < watched.newest <= at else None,
+            stored=watched.stored,
+            judged=now.wall.timestamp(),
+        )
+        told, alerts = await self._worded(watched, moves, at, now, trace)
+        if watched.key in self._feeds.rules:
+            await self._memory.commit([(key, move) for move in told], alerts)
+
+    async def _evidence(
+        self, watched: Watched, rows: list[tuple[Labels, float]], at: float, steady: Steady
+    ) -> frozenset[Labels] | None:
+        """Ask for evidence where an alert would end soon after its source began to speak."""
+        if not is_refilling(watched, self._sources, steady):
+            return None
+        seen = {labels.fingerprint for labels, _ in rows}
+        ending = [s for f, s in self._memory.of(watched.key).items() if s.alert and f not in seen]
+        return await evidence_for(self._metrics, watched, at) if ending else None
+
+    async def _worded(
+        self, watched: Watched, moves: Iterable[Moved], at: float, now: Now, trace: Trace
+    ) -> tuple[list[Moved], list[Alert]]:
+        """Return the moves with the alerts that they tell put into them, and these alerts."""
+        wording = Wording(self._metrics, watched, at)
+        told: list[Moved] = []
+        alerts: list[Alert] = []
+        for move in moves:
+            alert, after = move.before.alert if move.before else None, move.after
+            if move.change is Change.FIRED and after is not None:
+                words = await wording.words(after.labels, after.value or 0.0)
+                alert = fired(after, words, now, trace)
+            elif move.change is not None and alert is not None:
+                alert = retold(alert, after, now, trace)
+            if move.change is not None and alert is not None:
+                alerts.append(alert)
+                move = move.telling(alert)
+            told.append(move)
+        return told, alerts
+
+    async def _record(self, seat: Seat, watched: Watched, at: float, keys: list[str]) -> None:
+        """Store the rule's answer, unless all that feed it are silent: old news is no news.
+
+        keys: the rules of this round; what comes later in it sees the answer without a wish.
+        """
+        steady = self._clock.steady()
+        sources = watched.sources
+        if self._recorder is None or (
+            sources and all(self._sources.is_silent(source, steady) for source in sources)
+        ):
+            return
+        appended = await self._recorder.record(watched, at, seat.group.limit)
+        fed = self._feeds.take_recorded(watched, appended)
+        self._wish(fed - set(keys[keys.index(watched.key) :]))
+        self._wake(other for other in self._seats.values() if other is not seat)
+
+    def _failed(self, seat: Seat, watched: Watched, why: str) -> None:
+        seat.errors += 1
+        if seat.problems.get(watched.key) != why:
+            log.warning("rule cannot be judged", rule=watched.rule.name, reason=why)
+        seat.problems[watched.key] = why
+
+    def _worked(self, seat: Seat, watched: Watched) -> None:
+        if seat.problems.pop(watched.key, None) is not None:
+            log.info("rule is judged again", rule=watched.rule.name)
+
+    def _refused(self, error: BotError) -> None:
+        steady = self._clock.steady()
+        if self._told_outage is None or steady - self._told_outage >= QUIET:
+            log.warning("alerts wait for the database", reason=str(error))
+            self._told_outage = steady

@@ -1,0 +1,181 @@
+"""When a rule that combines series may be judged: never on half a scrape.
+
+A scrape is what one source sent of one (job, instance) for one timestamp. Remote write cuts it
+into requests as it likes, in any order. It is whole when
+
+* the sender vouches for it (`complete`), or
+* as many samples came as Prometheus' own `scrape_samples_post_metric_relabeling` of that
+  timestamp says, its report series came, and every series of the scrape before either came
+  again or was marked stale, or
+* unproven: nothing more came for SETTLE seconds. Prometheus sends a partial request at most
+  5 s later (`batch_send_deadline`).
+
+Until then rules that it feeds are judged at the instant just before it (`horizon`). A scrape
+that never ends is given up after LONGEST seconds, so that one broken sender never stops
+judging. Times: sample times in Unix seconds, waits in steady seconds.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+SETTLE: Final = 6.0
+LONGEST: Final = 15.0
+MOST_OPEN: Final = 10_000
+REMEMBERED: Final = 16
+"""Finished timestamps that are remembered of each target, to know stragglers by."""
+
+COUNT: Final = "scrape_samples_post_metric_relabeling"
+REPORTS: Final = frozenset(
+    {"up", "scrape_duration_seconds", "scrape_samples_scraped", COUNT, "scrape_series_added"}
+)
+OTHER_REPORTS: Final = frozenset(
+    {
+        "scrape_timeout_seconds",
+        "scrape_sample_limit",
+        "scrape_body_size_bytes",
+        "scrape_native_histogram_bucket_limit",
+    }
+)
+
+
+class Target(NamedTuple):
+    """Who was scraped, and by whom the samples came."""
+
+    source: str
+    job: str
+    instance: str
+
+
+class Arrival(NamedTuple):
+    """One stored sample as this module needs it.
+
+    series: a number that names its labels.  name: of the metric.  value: its reading.
+    stale:  it is the staleness marker.  rules: combining rules that it feeds, by key.
+    """
+
+    target: Target
+    time: float
+    series: int
+    name: str
+    value: float
+    stale: bool
+    rules: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Scrape:
+    """One scrape that is not known to be whole."""
+
+    target: Target
+    time: float
+    began: float
+    heard: float
+    samples: int = 0
+    expected: float | None = None
+    reports: set[str] = field(default_factory=set)
+    live: set[int] = field(default_factory=set)
+    ended: set[int] = field(default_factory=set)
+    rules: set[str] = field(default_factory=set)
+
+    def take(self, arrival: Arrival, steady: float) -> None:
+        """Add one sample."""
+        self.heard = steady
+        self.rules.update(arrival.rules)
+        if arrival.stale:
+            self.ended.add(arrival.series)
+            return
+        if arrival.name == COUNT:
+            self.expected = arrival.value
+        if arrival.name in REPORTS:
+            self.reports.add(arrival.name)
+        elif arrival.name not in OTHER_REPORTS:
+            self.samples += 1
+            self.live.add(arrival.series)
+
+    def is_whole(self, before: set[int]) -> bool:
+        """Say whether it is proven; `before`: the series of the scrape before."""
+        return (
+            self.expected == self.samples
+            and len(self.reports) == len(REPORTS)
+            and before <= self.live | self.ended
+        )
+
+
+class Scrapes:
+    """The scrapes that are half there. Told of every sample, in any order; reads no clock."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[Target, float], Scrape] = {}
+        self._finished: dict[Target, deque[float]] = {}
+        self._series: dict[Target, set[int]] = {}  # of the last scrape that was counted
+
+    def take(self, arrivals: Iterable[Arrival], steady: float, *, complete: bool) -> set[str]:
+        """Take what one request stored; return the rules whose scrape is whole now.
+
+        complete: the sender vouches for each scrape of this request. A straggler of a scrape
+        that was finished already concerns its rules at once.
+        """
+        ready: set[str] = set()
+        touched: dict[tuple[Target, float], Scrape] = {}
+        for arrival in arrivals:
+            key = (arrival.target, arrival.time)
+            scrape = touched.get(key) or self._open.get(key)
+            if scrape is None:
+                if arrival.time in self._finished.get(arrival.target, ()):
+                    ready.update(arrival.rules)
+                    continue
+                scrape = Scrape(arrival.target, arrival.time, began=steady, heard=steady)
+                self._open[key] = scrape
+            touched[key] = scrape
+            scrape.take(arrival, steady)
+        for scrape in sorted(touched.values(), key=lambda scrape: scrape.time):
+            known = self._open.get((scrape.target, scrape.time)) is scrape
+            if known and (complete or scrape.is_whole(self._series.get(scrape.target, set()))):
+                ready |= self._finish(scrape)
+        return ready | self._crowd_out()
+
+    def settle(self, steady: float) -> set[str]:
+        """Finish what was quiet for long enough, or took too long; return its rules."""
+        due = [
+            scrape
+            for scrape in self._open.values()
+            if steady - scrape.heard >= SETTLE or steady - scrape.began >= LONGEST
+        ]
+        ready: set[str] = set()
+        for scrape in due:
+            if (scrape.target, scrape.time) in self._open:
+                ready |= self._finish(scrape)
+        return ready
+
+    def horizon(self, rule: str) -> float | None:
+        """Return the time of the oldest scrape that feeds `rule` and is half there."""
+        return min((scrape.time for scrape in self._feeding(rule)), default=None)
+
+    def _feeding(self, rule: str) -> Iterator[Scrape]:
+        return (scrape for scrape in self._open.values() if rule in scrape.rules)
+
+    def forget(self, source: str) -> None:
+        """Forget the targets of a source that is silent, so that memory stays bounded."""
+        for target in [target for target in self._finished if target.source == source]:
+            del self._finished[target]
+            self._series.pop(target, None)
+
+    def _finish(self, scrape: Scrape) -> set[str]:
+        del self._open[scrape.target, scrape.time]
+        finished = self._finished.setdefault(scrape.target, deque(maxlen=REMEMBERED))
+        if scrape.expected is not None and scrape.time >= max(finished, default=scrape.time):
+            self._series[scrape.target] = scrape.live
+        finished.append(scrape.time)
+        ready = scrape.rules
+        for later in [other for other in self._open.values() if other.target == scrape.target]:
+            if later.is_whole(self._series.get(later.target, set())):
+                ready |= self._finish(later)
+        return ready
+
+    def _crowd_out(self) -> set[str]:
+        ready: set[str] = set()
+        while len(self._open) > MOST_OPEN:
+            ready |= self._finish(next(iter(self._open.values())))
+        return ready

@@ -1,0 +1,97 @@
+"""Who speaks: when each source was last heard, since when without a break, and who fell silent.
+
+Times: `steady` in elapsed seconds, sample times in Unix seconds.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from routing.playbook import Source
+from storage.clock import Steady, utc
+
+UNEXPECTED: Final = 60.0
+"""Seconds of silence, at least, before a source that nobody expects counts as silent."""
+
+PATIENCE: Final = 3.0
+"""... and as many times the longest gap it usually leaves."""
+
+GRACE: Final = timedelta(minutes=5)
+"""How long a pending alert of an unexpected source is remembered without data."""
+
+
+@dataclass(slots=True)
+class _Voice:
+    """One source: last heard, speaking since (both steady), its newest sample, its usual gap."""
+
+    last: float
+    since: float
+    newest: float
+    gap: float = 0.0
+
+
+class Sources:
+    """What was heard of each source since start-up.
+
+    expected: name -> what the configuration says about the source.  started: steady.
+    """
+
+    def __init__(self, expected: Callable[[], Mapping[str, Source]], started: Steady) -> None:
+        self._expected, self.started = expected, started
+        self._voices: dict[str, _Voice] = {}
+
+    def heard(self, source: str, steady: float, newest: float) -> None:
+        """Note that samples came, the newest of them taken at `newest`."""
+        voice = self._voices.get(source)
+        if voice is None:
+            self._voices[source] = _Voice(last=steady, since=steady, newest=newest)
+            return
+        if self.is_silent(source, steady):
+            voice.since = steady
+        voice.gap = max(steady - voice.last, voice.gap * 0.9)
+        voice.last, voice.newest = steady, max(voice.newest, newest)
+
+    def was_heard(self, source: str) -> bool:
+        """Say whether anything came from it since start-up."""
+        return source in self._voices
+
+    def is_silent(self, source: str, steady: float) -> bool:
+        """Say whether it has been quiet for longer than it may."""
+        voice = self._voices.get(source)
+        last = voice.last if voice else self.started
+        expect = self._expect(source)
+        usual = max(UNEXPECTED, PATIENCE * voice.gap if voice else 0.0)
+        return steady - last > (expect.total_seconds() if expect else usual)
+
+    def silent(self, steady: float) -> tuple[str, ...]:
+        """Return the expected sources that are silent, sorted."""
+        expected = (name for name, source in self._expected().items() if source.expect)
+        return tuple(sorted(name for name in expected if self.is_silent(name, steady)))
+
+    def voices(self) -> tuple[str, ...]:
+        """Return every source that was heard since start-up."""
+        return tuple(self._voices)
+
+    def spoke_for(self, source: str, steady: float) -> float:
+        """Return for how many seconds it has spoken without a break."""
+        voice = self._voices.get(source)
+        return steady - voice.since if voice else 0.0
+
+    def warm_up(self, source: str) -> float:
+        """Return the seconds after which everything that it sends came at least once."""
+        expect = self._expect(source)
+        return expect.total_seconds() if expect else UNEXPECTED
+
+    def grace(self, sources: Iterable[str]) -> timedelta:
+        """Return how long a pending alert fed by them is remembered without data."""
+        return max((self._expect(source) or GRACE for source in sources), default=GRACE)
+
+    def heard_until(self, sources: Iterable[str]) -> datetime | None:
+        """Return the time of the newest sample of any of them."""
+        times = [self._voices[source].newest for source in sources if source in self._voices]
+        return utc(max(times)) if times else None
+
+    def _expect(self, source: str) -> timedelta | None:
+        known = self._expected().get(source)
+        return known.expect if known else None
