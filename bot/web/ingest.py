@@ -26,6 +26,8 @@ SOURCE_HEADER = "x-tocsin-source"
 SOON = {"Retry-After": "1"}
 IN_A_THREAD = 64 << 10
 """Bytes; larger bodies are decoded beside the loop, so that others are answered meanwhile."""
+SPARE = 256 << 10
+"""Bytes over the limit that are still read, so that the sender hears why it is refused."""
 TELL_EVERY = 60.0
 
 
@@ -120,21 +122,27 @@ async def _read(request: Request, parts: Parts) -> bytes:
     """Read the body within the limits of size and time; raises TooLarge, HTTPException 408."""
     limit, chunks, size = parts.limits.body_bytes, list[bytes](), 0
     claimed = request.headers.get("content-length", "")
-    if claimed.isdecimal() and int(claimed) > limit:
-        raise TooLarge(f"the body has {claimed} bytes; at most {limit} are taken")
+    is_over = claimed.isdecimal() and int(claimed) > limit
     try:
         async with asyncio.timeout(parts.limits.body_seconds):
             async for chunk in request.stream():
-                chunks.append(chunk)
                 size += len(chunk)
-                if size > limit:
-                    raise TooLarge(f"the body has over {limit} bytes; at most that many are taken")
+                if size > limit + SPARE:
+                    break
+                is_over = is_over or size > limit
+                if is_over:
+                    chunks.clear()
+                else:
+                    chunks.append(chunk)
     except TimeoutError as error:
         seconds = parts.limits.body_seconds
         reason = f"the body did not come within {seconds:g} s"
         raise HTTPException(408, reason, headers={"Connection": "close"}) from error
     except ClientDisconnect as error:
         raise HTTPException(400, "the sender hung up") from error
+    if is_over:
+        said = claimed or f"over {limit}"
+        raise TooLarge(f"the body has {said} bytes; at most {limit} are taken")
     return b"".join(chunks)
 
 
