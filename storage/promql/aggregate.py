@@ -8,7 +8,7 @@ import numpy as np
 
 from storage.errors import QueryError
 from storage.model.labels import Labels
-from storage.model.sample import Bools, Floats, Ints
+from storage.model.sample import Floats, Ints
 from storage.promql.groups import Groups, part_of
 from storage.promql.numbers import plain
 from storage.promql.over_time import HUGE, at_rank
@@ -140,9 +140,14 @@ def ordered(frame: Frame, *, descending: bool) -> Frame:
     return frame.rows(_ranked(frame.values, nobody, top=descending)[:, 0])
 
 
-def count_values(frame: Frame, name: str, labels: tuple[str, ...], *, without: bool) -> Frame:
-    """Count, in each group, how many series have each value; the value becomes label `name`."""
-    part = part_of(labels, without=without)
+def count_values(
+    frame: Frame, name: str, labels: tuple[str, ...], *, without: bool, most: int
+) -> Frame:
+    """Count, in each group, how many series have each value; the value becomes label `name`.
+
+    Raises QueryError where the answer would have more than `most` values.
+    """
+    part, count_of_steps = part_of(labels, without=without), frame.values.shape[1]
     bases = [part(series) for series in frame.labels]
     place: dict[Labels, int] = {}
     rows: list[int] = []
@@ -151,7 +156,11 @@ def count_values(frame: Frame, name: str, labels: tuple[str, ...], *, without: b
         key = bases[row].with_({name: plain(float(frame.values[row, step]))})
         rows.append(place.setdefault(key, len(place)))
         steps.append(step)
-    counted = np.zeros((len(place), frame.values.shape[1]))
+        if len(place) * count_of_steps > most:
+            raise QueryError(
+                f"count_values() found {len(place)} different values or more; "
+                "round them first, or take fewer steps"
+            )
+    counted = np.zeros((len(place), count_of_steps))
     np.add.at(counted, (np.array(rows, dtype=np.int64), np.array(steps, dtype=np.int64)), 1.0)
-    present: Bools = counted > 0
-    return Frame(tuple(place), counted, present)
+    return Frame(tuple(place), counted, counted > 0)

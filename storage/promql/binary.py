@@ -12,8 +12,6 @@ from storage.promql.groups import Groups, part_of
 from storage.promql.tree import COMPARISONS, Card, Matching
 from storage.promql.values import Frame
 
-MOST_PAIRS = 2_000_000
-
 _ARITHMETIC: Final[Mapping[str, Callable[[Floats, Floats], Floats]]] = {
     "+": np.add,
     "-": np.subtract,
@@ -55,8 +53,12 @@ def with_number(op: str, frame: Frame, number: Floats, *, swapped: bool, to_bool
     return Frame(frame.labels, values, frame.present).nameless()
 
 
-def with_vector(op: str, left: Frame, right: Frame, matching: Matching, *, to_bool: bool) -> Frame:
+def with_vector(
+    op: str, left: Frame, right: Frame, matching: Matching, *, to_bool: bool, most: int
+) -> Frame:
     """Combine series that match; raises QueryError where it is not clear which match which.
+
+    most: how many values the answer may have.
 
     Source: Prometheus 3, promql/engine.go, VectorBinop.
     """
@@ -66,7 +68,7 @@ def with_vector(op: str, left: Frame, right: Frame, matching: Matching, *, to_bo
     groups = Groups.by(many.labels + one.labels, part)
     of_many, of_one = np.split(groups.member, [len(many.labels)])
     _refuse_many_ones(many, one, of_one, groups, matching)
-    pairs_many, pairs_one = _pairs(of_many, of_one)
+    pairs_many, pairs_one = _pairs(of_many, of_one, most // max(1, left.values.shape[1]))
     values, present = _combined(op, many, one, (pairs_many, pairs_one), swapped, to_bool)
     name = _naming(op, matching, to_bool=to_bool)
     labels = tuple(
@@ -95,17 +97,17 @@ def _combined(
     return scalars(op, left, right), present
 
 
-def _pairs(of_many: Ints, of_one: Ints) -> tuple[Ints, Ints]:
+def _pairs(of_many: Ints, of_one: Ints, most: int) -> tuple[Ints, Ints]:
     """Return the rows (many, one) of all pairs in the same group."""
     order = np.argsort(of_one, kind="stable")
     ascending = of_one[order]
     begin = np.searchsorted(ascending, of_many, side="left")
     count = np.searchsorted(ascending, of_many, side="right") - begin
     total = int(count.sum())
-    if total > MOST_PAIRS:
+    if total > most:
         raise QueryError(
-            f"the two sides match in {total} pairs; at most {MOST_PAIRS} are allowed: "
-            "match on more labels"
+            f"the two sides match in {total} pairs; at most {most} are allowed here: "
+            "match on more labels, or take fewer steps"
         )
     rows = np.repeat(np.arange(len(of_many)), count)
     within = np.arange(total) - np.repeat(np.cumsum(count) - count, count)

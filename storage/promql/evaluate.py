@@ -58,7 +58,7 @@ class Limits:
     samples: int = 20_000_000
     steps: int = MOST_STEPS
     cells: int = 10_000_000
-    scanned: int = 2_000_000_000
+    scanned: int = 500_000_000
 
 
 def evaluate(
@@ -202,7 +202,8 @@ class _Evaluation:
             case op, None:
                 return aggregate.aggregate(op, frame, labels, without=without)
             case "count_values", String(name):
-                return aggregate.count_values(frame, name, labels, without=without)
+                most = self.limits.cells
+                return aggregate.count_values(frame, name, labels, without=without, most=most)
             case "quantile", param if param is not None:
                 return aggregate.quantile(frame, self.number(param), labels, without=without)
             case "topk" | "bottomk" as op, param if param is not None:
@@ -221,7 +222,8 @@ class _Evaluation:
         frame, other = frame.compact(), self.vector(right).compact()
         if op in SETS:
             return binary.sets(op, frame, other, matching)
-        return binary.with_vector(op, frame, other, matching, to_bool=to_bool)
+        most = self.limits.cells
+        return binary.with_vector(op, frame, other, matching, to_bool=to_bool, most=most)
 
     def _call(self, call: Call) -> Frame:
         name, args = call.name, call.args

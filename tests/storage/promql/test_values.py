@@ -5,8 +5,8 @@ import pytest
 
 from storage.errors import QueryError
 from storage.model.labels import Labels
-from storage.promql import binary
-from storage.promql.evaluate import Grid
+from storage.model.sample import STALE
+from storage.promql.evaluate import Grid, Limits
 from storage.promql.values import Frame, Vector
 from tests.storage.promql.memory import Memory
 
@@ -40,11 +40,23 @@ def test_a_vector_is_a_matrix_of_one_step() -> None:
     assert (got.times.tolist(), got.values.tolist()) == ([9.0], [[1.0], [2.0]])
 
 
-def test_matching_that_would_explode_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(binary, "MOST_PAIRS", 3)
-    memory = Memory({A: [(1.0, 1.0)], B: [(1.0, 1.0)], Labels.of(__name__="one"): [(1.0, 1.0)]})
-    assert isinstance(memory.ask("m * on () group_left one", Grid.instant(1)), Vector)
-    memory.add(C, [(1.0, 1.0)])
-    memory.add(Labels.of(__name__="m", n="d"), [(1.0, 1.0)])
+def test_answers_that_would_explode_are_refused() -> None:
+    four = [Labels.of(__name__="m", n=n) for n in "abcd"]
+    memory = Memory({labels: [(1.0, float(i))] for i, labels in enumerate(four)})
+    memory.add(Labels.of(__name__="one"), [(1.0, 1.0)])
+    now, few = Grid.instant(1), Limits(cells=4)
+    assert isinstance(memory.ask("m * on () group_left one", now, few), Vector)
+    assert isinstance(memory.ask('count_values("v", m)', now, few), Vector)
+    both = Grid(1, 2, 1)
+    memory.add(Labels.of(__name__="one"), [(2.0, STALE)])
+    memory.add(Labels.of(__name__="one", after="1"), [(2.0, 1.0)])
     with pytest.raises(QueryError, match="match on more labels"):
-        memory.ask("m * on () group_left one", Grid.instant(1))
+        memory.ask("m * on () group_left one", both, Limits(cells=8))
+    with pytest.raises(QueryError, match="round them first"):
+        memory.ask('count_values("v", m + time())', both, Limits(cells=8))
+
+
+def test_the_deepest_query_that_is_accepted_can_be_evaluated() -> None:
+    memory = Memory({A: [(1.0, -1.0)]})
+    for query in ("abs(" * 149 + "m" + ")" * 149, "m" + " + on () m" * 149, "-" * 149 + "m"):
+        assert isinstance(memory.ask(query, Grid.instant(1)), Vector)
