@@ -149,9 +149,11 @@ class App:
                 for name, section in self.config.sources.items()
                 if section.token
             },
+            open_sources=[n for n, section in self.config.sources.items() if not section.token],
             people_tokens={PersonId(t.person): t.token.reveal() for t in server.tokens},
             listens_on=server.listen.host,
             console=console[1] if console and isinstance(console[1], Console) else None,
+            console_person=PersonId(person) if (person := self.config.console.person) else None,
             limits=Limits(body_bytes=server.max_body, unpacked_bytes=server.max_unpacked),
             troubles=self.roles.troubles,
             not_ready=self.not_ready,
