@@ -1,0 +1,1 @@
+"""Measurements beside the neighbours, each in one run on one machine; see README.md."""
