@@ -33,9 +33,14 @@ def _tokens(inspection: Inspection) -> None:
         if len(token.reveal()) < _SHORTEST_TOKEN:
             expected = f"expected {_SHORTEST_TOKEN} characters at least (openssl rand -hex 24)"
             inspection.add(way, f"this token can be guessed; {expected}")
+    owners: set[str] = set()
     for place, entry in enumerate(config.server.tokens):
-        people = inspection.names("people")
-        inspection.refers(("server", "tokens", place, "person"), "person", entry.person, people)
+        way = ("server", "tokens", place, "person")
+        inspection.refers(way, "person", entry.person, inspection.names("people"))
+        if entry.person in owners:
+            text = f"{entry.person} has a token already; expected one for each person"
+            inspection.add(way, text)
+        owners.add(entry.person)
 
 
 def _listening(inspection: Inspection) -> None:

@@ -43,7 +43,8 @@ def _names(inspection: Inspection) -> None:
 def _people(inspection: Inspection) -> None:
     """Somebody is told when Tocsin itself is in trouble; contacts lead somewhere."""
     people = inspection.config.people
-    if people and not any(p.permission is Permission.ADMIN for p in people.values()):
+    has_admin = any(person.permission is Permission.ADMIN for person in people.values())
+    if people and not has_admin and inspection.is_sound("people"):
         inspection.add(
             ("people",),
             "nobody has `permission: admin`; expected one person at least, who is told when "
@@ -74,7 +75,7 @@ def _contacts(inspection: Inspection, name: str) -> None:
 def _oncall(inspection: Inspection) -> None:
     """An on-call list names people, each once, and one at least."""
     for name, people in inspection.config.oncall.items():
-        if not people and inspection.is_written_empty(("oncall", name)):
+        if not people and inspection.is_sound("oncall"):
             inspection.add(("oncall", name), "nobody is on this list; expected one person at least")
         for place, person in enumerate(people):
             way: Way = ("oncall", name, place)
@@ -146,7 +147,7 @@ def _severities(inspection: Inspection) -> None:
             inspection.refers(way, "channel", word, words)
             if severity is Severity.PREDICTIVE and word in phones:
                 inspection.add(way, f"found {word!r}; expected chat only: forecasts ring no phone")
-        if not chosen and inspection.is_written_empty(("severities", severity.value)):
+        if not chosen and inspection.is_sound("severities"):
             inspection.add(
                 ("severities", severity.value),
                 f"{severity} goes nowhere; expected one channel at least",

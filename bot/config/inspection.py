@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.config.config import Config
 from bot.config.places import Places
-from storage.documents import Faults, Sequence
+from storage.documents import Faults
 from storage.errors import unknown_name
 
 Way = tuple[str | int, ...]
@@ -23,10 +23,15 @@ class Inspection:
     places: Places
     known: Mapping[str, set[str]]
     faults: Faults
+    refused: frozenset[str] = frozenset()
 
     def names(self, section: str) -> set[str]:
         """Return the names written in a section."""
         return self.known.get(section, set())
+
+    def is_sound(self, section: str) -> bool:
+        """Say whether all that is written in a section could be read."""
+        return not any(path.split(".")[0].split("[")[0] == section for path in self.refused)
 
     def add(self, way: Way, text: str) -> None:
         """Note a fault at the value that `way` leads to."""
@@ -35,11 +40,6 @@ class Inspection:
     def add_at_key(self, section: str, name: str, text: str) -> None:
         """Note a fault at the key `name` of a section."""
         self.faults.add(self.places.key(section, name), text)
-
-    def is_written_empty(self, way: Way) -> bool:
-        """Say whether an empty list stands there, rather than one whose items were refused."""
-        node = self.places.at(way)
-        return not (isinstance(node, Sequence) and node.items)
 
     def refers(self, way: Way, kind: str, name: str, known: Iterable[str]) -> None:
         """Note a name that refers to nothing."""

@@ -20,7 +20,8 @@ class Places:
         for word in way:
             inner: Node | None = None
             if isinstance(node, Mapping):
-                inner = node.get(str(word)) or node.get(f"{word}_file")
+                written = str(word) if word in node.entries else f"{word}_file"
+                inner = node.get(written)
             elif isinstance(node, Sequence) and isinstance(word, int) and word < len(node):
                 inner = node.items[word]
             if inner is None:

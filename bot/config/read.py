@@ -37,10 +37,13 @@ def read_config(path: Path, environ: Environ[str, str]) -> Config:
     plain = reader.values.plain(top, Config)
     plain["channels"] = reader.opened()
     plain.setdefault("storage", {})
-    known = {name: set(value) for name, value in plain.items() if isinstance(value, dict)}
+    known = {key.text: set(value.entries) for key, value in top if isinstance(value, Mapping)}
     reader.environment(plain)
     config = reader.config(plain)
-    check(Inspection(config=config, places=reader.places, known=known, faults=faults))
+    refused = frozenset(reader.values.refused)
+    check(
+        Inspection(config=config, places=reader.places, known=known, faults=faults, refused=refused)
+    )
     faults.raise_all()
     return config
 
@@ -136,7 +139,7 @@ class _Reader:
         for fault in error.errors(include_url=False, include_input=False):
             loc: Loc = (*root, *(word for word in fault["loc"] if word != KEY))
             path = _path(loc)
-            if path in self.values.refused:
+            if path in self.values.refused or self._only_shrank(fault, loc):
                 continue
             self.values.refused.add(path)
             if fault["type"] == "missing":
@@ -146,6 +149,11 @@ class _Reader:
             else:
                 node = self.places.at(loc)
                 self._faults.add(node, _sentence(fault, self.values.found(node)))
+
+    def _only_shrank(self, fault: ErrorDetails, loc: Loc) -> bool:
+        """Say whether a list is too short only because its items have faults of their own."""
+        node = self.places.at(loc)
+        return fault["type"] == "too_short" and isinstance(node, Sequence) and len(node) > 0
 
 
 def _path(loc: Loc) -> str:
