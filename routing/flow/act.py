@@ -1,6 +1,7 @@
 """Somebody, or a timer, does something to an incident: load, decide, save."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,8 +15,9 @@ from routing.incidents.machine import transition
 from routing.playbook import Playbook
 from storage.clock import Clock
 from storage.errors import BotError, NotAllowed, UnknownIncident
+from storage.model.delivery import DeliveryStatus, Purpose
 from storage.model.incident import Incident, IncidentId
-from storage.sql import audit, incidents
+from storage.sql import audit, incidents, outbox
 from storage.sql.database import Database
 
 Answer = Incident | BotError
@@ -59,6 +61,20 @@ class IncidentDesk:
         answers = await decided(self._database, work)
         self._wake.committed(id for id, it in answers.items() if isinstance(it, Incident))
         return answers
+
+    async def show_again(self, incident_id: IncidentId, channel: str, address: str) -> None:
+        """Owe a room the incident's present state once more: what stands there is out of date."""
+        async with self._database.transaction() as tx:
+            owed = await outbox.of_incident(tx, incident_id)
+            rows = [
+                replace(it, status=DeliveryStatus.WAITING, error="")
+                for it in owed
+                if it.purpose is Purpose.ROOM
+                and (it.channel, it.address) == (channel, address)
+                and it.status is not DeliveryStatus.WAITING
+            ]
+            await outbox.arm_rooms(tx, rows)
+        self._wake.committed([])
 
     async def _apply(
         self,

@@ -85,8 +85,10 @@ class Sender:
             return 0
         flights: list[Flight] = []
         try:
-            async with self._database.transaction() as tx:
-                await self._claim(tx, flights)
+            claimed = 1
+            while claimed and not flights:  # what may not go now is put back and hides nothing
+                async with self._database.transaction() as tx:
+                    claimed = await self._claim(tx, flights)
         except BaseException:
             for flight in flights:
                 self._lanes.leave(flight.place)
@@ -97,7 +99,7 @@ class Sender:
             task.add_done_callback(self._tasks.discard)
         return len(flights)
 
-    async def _claim(self, tx: AsyncConnection, flights: list[Flight]) -> None:
+    async def _claim(self, tx: AsyncConnection, flights: list[Flight]) -> int:
         now = self._clock.steady()
         claimed = await outbox.claim_due(
             tx,
@@ -117,6 +119,7 @@ class Sender:
                 too_many[self._lanes.free_at(flight.place, now)].append(flight.message)
         for later, messages in too_many.items():
             await outbox.put_back(tx, messages, not_before=later)
+        return len(claimed)
 
     async def send_due(self) -> int:
         """Send until nothing is left that may go now, and wait for it; return how many it was."""

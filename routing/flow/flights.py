@@ -16,8 +16,8 @@ from storage.model.incident import Incident
 from storage.model.person import ContactPoint
 from storage.sql import audit, incidents, outbox, posts
 
-WAIT_FOR_ROOM = 1.0
-"""Seconds between looks whether a room's first post, which carries a page, has gone out."""
+WAIT_FOR_ROOM = 30.0
+"""Seconds that a page waits for its room's first post; sent or refused, that calls it sooner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +94,8 @@ async def _into_thread(
         return None
     keys = [room_key(incident, ContactPoint(channel=r.channel, address=r.address)) for r in rooms]
     standing = (await outbox.by_keys(tx, keys)).values()
-    waiting = [it.not_before for it in standing if it.status is DeliveryStatus.WAITING]
-    if waiting:
-        later = max(Steady(now + WAIT_FOR_ROOM), min(waiting))
-        await outbox.put_back(tx, [page], not_before=later)
+    if any(it.status is DeliveryStatus.WAITING for it in standing):
+        await outbox.put_back(tx, [page], not_before=Steady(now + WAIT_FOR_ROOM))
         return None
     failed = [it for it in standing if it.status is DeliveryStatus.FAILED]
     refusal = f"its room is refused: {failed[0].error}" if failed else ""

@@ -65,6 +65,7 @@ async def _later(
     message = flight.message
     if word.post is not None:
         await posts.save(tx, word.post)
+        await outbox.bring_forward(tx, word.post.incident, message.channel, moment.steady)
     known = await incidents.get_many(tx, [message.incident] if message.incident else [])
     then = after_failure(
         message.purpose,

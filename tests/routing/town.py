@@ -112,13 +112,24 @@ class Town:
     async def fire(self, *alerts: Alert) -> None:
         await self.receiver.receive(alerts or (alert(),))
 
-    async def turn(self, seconds: float = 0.0, *, by: float = 1.0) -> None:
-        """Let time pass, tick by tick, doing at each tick what is due."""
+    async def turn(self, seconds: float = 0.0, *, by: float = 20.0) -> None:
+        """Let time pass, from one due thing to the next (`by` seconds at most), and do it."""
         await self._tick()
         end = self.clock.elapsed + seconds
         while self.clock.elapsed < end:
-            self.clock.advance(min(by, end - self.clock.elapsed))
+            step = max(0.25, min(by, await self._next() - self.clock.elapsed))
+            self.clock.advance(min(step, end - self.clock.elapsed))
             await self._tick()
+
+    async def _next(self) -> float:
+        async with self.database.reading() as tx:
+            due = [
+                await timers.next_due(tx),
+                await outbox.next_due(tx),
+                await outbox.next_deadline(tx),
+            ]
+        now = self.clock.elapsed
+        return min((at for at in due if at is not None and at > now), default=float("inf"))
 
     async def _tick(self) -> None:
         await self.timers.run_due()

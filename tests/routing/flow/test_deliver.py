@@ -66,7 +66,7 @@ async def test_a_page_went_before_the_answer_or_never(here: Town, head_start: fl
     await here.desk.apply(ONE, Acknowledge(by=BOB), actor=BOB, via="cli")
     answered = now()
     await sending
-    await here.turn(60, by=5)
+    await here.turn(60)
     assert all(at < answered + 1 for at in rang)
     page = next(it for it in await here.owed() if it.key.endswith("/ada/sms"))
     assert (page.status is DeliveryStatus.SENT or page.provider_id != "") == bool(here.sms.pages)
@@ -109,7 +109,7 @@ async def test_no_page_of_a_later_step_after_an_answer(here: Town) -> None:
         here.desk.apply(ONE, Acknowledge(by=BOB), actor=BOB, via="cli"),
     )
     here.clock.advance(1)
-    await here.turn(400, by=20)
+    await here.turn(400)
     assert [sent.address for sent in here.sms.pages] == ["sms-ada"]
 
 
@@ -251,9 +251,9 @@ async def test_a_room_refusing_for_long_is_tried_as_long_as_the_incident_is_open
 ) -> None:
     here.slack.fault = TryLater("down")
     await here.fire(alert(severity="info"))
-    await here.turn(7200, by=60)
+    await here.turn(3600, by=60)
     here.slack.fault = None
-    await here.turn(120, by=60)
+    await here.turn(120)
     assert len(here.slack.rooms) == 1
 
 
@@ -264,6 +264,6 @@ async def test_notices_of_the_end_reach_only_those_who_were_rung(here: Town) -> 
     await here.turn(2)
     await here.fire(resolved(alert()))
     here.slack.fault = here.sms.fault = None
-    await here.turn(timedelta(minutes=3).total_seconds(), by=10)
+    await here.turn(timedelta(minutes=3).total_seconds())
     assert here.sms.pages == []
     assert len(here.slack.rooms) == 1

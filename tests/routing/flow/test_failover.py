@@ -75,7 +75,7 @@ async def test_chat_down_for_ten_minutes_and_criticals_arrive_within_a_minute(
     chat_first.slack.fault = DOWN
     begun, numbers = chat_first.clock.elapsed, list(range(1, 6))
     await chat_first.fire(*(alert(f"Rule{n}") for n in numbers))
-    await chat_first.turn(600, by=2)
+    await chat_first.turn(600)
     asked = {(it.address, it.message.incident): it.at - begun for it in chat_first.sms.pages}
     first = [asked["sms-ada", number] for number in numbers]
     second = [asked["sms-cy", number] for number in numbers]
@@ -84,7 +84,7 @@ async def test_chat_down_for_ten_minutes_and_criticals_arrive_within_a_minute(
     assert chat_first.slack.sent == []
 
     chat_first.slack.fault = None
-    await chat_first.turn(120, by=2)
+    await chat_first.turn(120)
     shown = sorted(it.message.incident or 0 for it in chat_first.slack.rooms)
     assert shown == numbers  # each shows its present state once
     assert {it.message.title for it in chat_first.slack.pages} == set()
@@ -93,12 +93,12 @@ async def test_chat_down_for_ten_minutes_and_criticals_arrive_within_a_minute(
 async def test_gaps_between_tries_grow(here: Town) -> None:
     here.slack.fault = DOWN
     await here.fire()
-    await here.turn(300, by=0.5)
+    await here.turn(300)
     times = [at for _, at in here.slack.tried]
     gaps = [later - sooner for sooner, later in pairwise(times)]
     assert gaps[:6] == sorted(gaps[:6])
     assert gaps[0] >= 0.5
-    assert max(gaps) <= 61
+    assert max(gaps) <= 60 + 20  # the test looks every 20 s at the latest
     assert len(times) < 16
 
 
@@ -133,10 +133,10 @@ async def test_nobody_can_be_reached_and_the_incident_says_so_and_goes_on(here: 
     await here.turn()
     incident = await here.incident()
     assert (incident.undelivered, incident.step) == (True, 1)  # the next step came at once
-    await here.turn(120, by=5)
+    await here.turn(120)
     assert (await here.incident()).status is Status.TRIGGERED
     here.slack.fault = here.sms.fault = None
-    await here.turn(1500, by=30)
+    await here.turn(1500)
     assert (await here.incident()).round >= 1
     assert here.sms.pages  # never silent
 
@@ -167,7 +167,7 @@ async def test_an_sms_with_proof_and_one_without(here: Town) -> None:
     await here.fire(alert("A"), alert("B"))
     await here.turn()
     here.sms.outcomes["sms-1"] = Receipt(provider_id="sms-1", status=DeliveryStatus.DELIVERED)
-    await here.turn(15 * 60, by=10)
+    await here.turn(15 * 60)
     pages = [it for n in (1, 2) for it in await here.owed(n) if it.channel == "sms"]
     first = {it.provider_id: it.status for it in pages if it.person == ADA and it.round == 0}
     assert first == {"sms-1": DeliveryStatus.DELIVERED, "sms-2": DeliveryStatus.UNPROVEN}
@@ -203,7 +203,7 @@ async def test_failover_after_an_answer_asks_nobody(chat_first: Town) -> None:
     await chat_first.turn(30)
     ask = Acknowledge(by=BOB)
     await chat_first.desk.apply(IncidentId(1), ask, actor=BOB, via="cli")
-    await chat_first.turn(600, by=5)
+    await chat_first.turn(600)
     assert chat_first.sms.pages == []
 
 

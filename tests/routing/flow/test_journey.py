@@ -24,14 +24,14 @@ async def test_from_trigger_to_page_to_step_to_ack_to_resolved(here: Town) -> No
     assert first.message.asked == ("slack-ada",)  # the post itself asks her: no second message
     assert (len(here.slack.sent), [sent.address for sent in here.sms.pages]) == (1, ["sms-ada"])
 
-    await here.turn(301, by=30)
+    await here.turn(301)
     assert (await here.incident()).step == 1
     assert [sent.address for sent in here.sms.pages] == ["sms-ada", "sms-cy"]
     assert [sent.address for sent in here.slack.pages] == ["slack-cy"]
     assert here.slack.pages[0].post is not None
 
     await here.desk.apply(ONE, Acknowledge(by=CY), actor=CY, via="slack")
-    await here.turn(600, by=60)
+    await here.turn(600)
     assert (await here.incident()).status is Status.ACKNOWLEDGED
     assert len(here.sms.pages) == 2
     taken = {(sent.address, sent.message.summary) for sent in here.sms.notices}
@@ -90,7 +90,7 @@ async def test_resolved_by_hand_while_firing_stays_quiet_until_it_clears(here: T
     await here.desk.apply(ONE, Resolve(by=ADA, note="known"), actor=ADA, via="cli")
     here.clock.advance(7200)
     await here.fire(alert(instance="another"))
-    await here.turn(600, by=60)
+    await here.turn(600)
     assert await here.open_incidents() == []
     assert len(here.sms.pages) == 1
     await here.fire(resolved(alert()), resolved(alert(instance="another")))
@@ -112,7 +112,7 @@ async def test_an_ended_acknowledgement_asks_again(here: Town) -> None:
     await here.turn()
     ask = Acknowledge(by=ADA, hold=timedelta(minutes=10))
     await here.desk.apply(ONE, ask, actor=ADA, via="cli")
-    await here.turn(601, by=60)
+    await here.turn(601)
     assert (await here.incident()).round == 1
     assert [sent.key for sent in here.sms.pages] == [
         "incident/1/round/0/step/0/ada/sms",
@@ -134,14 +134,14 @@ async def test_a_snooze_ends_by_elapsed_time(here: Town) -> None:
 @pytest.mark.parametrize("jump", [-86_400, -3_600, 3_600, 86_400])
 async def test_a_jump_of_the_wall_clock_moves_no_step(here: Town, jump: float) -> None:
     await here.fire()
-    await here.turn(100, by=10)
+    await here.turn(100)
     here.clock.jump(jump)
-    await here.turn(190, by=10)
+    await here.turn(190)
     assert (await here.incident()).step == 0
-    await here.turn(15, by=5)
+    await here.turn(15)
     assert (await here.incident()).step == 1
     here.clock.jump(-jump)
-    await here.turn(100, by=10)
+    await here.turn(100)
     assert [sent.key for sent in here.sms.pages] == [
         "incident/1/round/0/step/0/ada/sms",
         "incident/1/round/0/step/1/cy/sms",
@@ -150,7 +150,7 @@ async def test_a_jump_of_the_wall_clock_moves_no_step(here: Town, jump: float) -
 
 async def test_a_finished_policy_begins_again_and_tells_an_administrator(here: Town) -> None:
     await here.fire()
-    await here.turn(301 + 901, by=30)
+    await here.turn(301 + 901, by=60)
     incident = await here.incident()
     assert (incident.status, incident.round, incident.step) == (Status.TRIGGERED, 1, 0)
     assert [sent.address for sent in here.slack.notices] == ["slack-root"]
