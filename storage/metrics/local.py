@@ -20,14 +20,16 @@ from storage.promql.values import Matrix, Scalar, Vector
 SMALL_SPAN = 2 * 3600.0
 """Seconds of history that are loaded on the event loop itself: about what the head holds."""
 
-SMALL_WORK = 50_000
-"""Samples, or series times steps, evaluated on the event loop itself: some milliseconds."""
+SMALL_SAMPLES = 20_000
+"""Samples loaded and evaluated on the event loop itself: a few milliseconds."""
 
-HEAVY_AT_ONCE = 2
+MOST_REMEMBERED = 8_192
+
+AT_ONCE = 2
 """Threads for queries; others than those of the store, which must stay free to write."""
 
-MOST_WAITING = 200
-"""Heavy queries that may wait for a thread; one more is refused."""
+MOST_WAITING = 5_000
+"""Queries that may wait for a thread (after a start, all rules at once); one more is refused."""
 
 Answer = TypeVar("Answer")
 
@@ -57,16 +59,17 @@ class Series(Protocol):
 class LocalMetrics:
     """The `Metrics` port over the store of this process.
 
-    What is small is answered at once; long ranges are loaded, and many samples evaluated, in
-    threads of its own, so that the event loop stays free. A query that its caller gives up
-    goes on to its end there; `Limits` make that soon.
+    Queries run in threads of its own, so that the event loop stays free; an instant query that
+    proved small is answered on the loop from then on, which spares the way there and back. A
+    query that its caller gives up goes on to its end in its thread; `Limits` make that soon.
     """
 
     def __init__(self, series: Series, limits: Limits | None = None) -> None:
         self._series = series
         self._limits = limits or Limits()
-        self._threads = ThreadPoolExecutor(HEAVY_AT_ONCE, thread_name_prefix="query")
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="query")
         self._waiting = 0
+        self._small: dict[str, None] = {}
 
     def close(self) -> None:
         """Let go of the threads; queries that wait are dropped."""
@@ -106,22 +109,35 @@ class LocalMetrics:
 
     async def label_names(self, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
         """Return the label names of matching series, sorted."""
-        return self._series.label_names(matchers)
+        return await self._apart(lambda: self._series.label_names(matchers))
 
     async def label_values(self, name: str, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
         """Return the values of one label of matching series, sorted."""
-        return self._series.label_values(name, matchers)
+        return await self._apart(lambda: self._series.label_values(name, matchers))
 
     async def _answer(self, query: str, grid: Grid) -> Value:
         expr = _parsed(query)
         loads = plan(expr, grid)
-        long = any(load.end - load.start > SMALL_SPAN for load in loads)
-        if long or any(isinstance(part, Subquery) for part in walk(expr)):
-            return await self._apart(lambda: evaluate(expr, grid, self._load(loads), self._limits))
-        loaded = self._load(loads)
-        if max(_samples(loaded), _series(loaded) * grid.size) <= SMALL_WORK:
-            return evaluate(expr, grid, loaded, self._limits)
-        return await self._apart(lambda: evaluate(expr, grid, loaded, self._limits))
+
+        def work() -> tuple[Value, int]:
+            loaded = self._load(loads)
+            return evaluate(expr, grid, loaded, self._limits), _samples(loaded)
+
+        known = grid.is_instant and query in self._small
+        value, samples = work() if known else await self._apart(work)
+        if grid.is_instant:
+            near = all(load.end - load.start <= SMALL_SPAN for load in loads)
+            plain = not any(isinstance(part, Subquery) for part in walk(expr))
+            self._remember(query, small=near and plain and samples <= SMALL_SAMPLES)
+        return value
+
+    def _remember(self, query: str, *, small: bool) -> None:
+        """Note whether the query may be answered on the event loop next time."""
+        self._small.pop(query, None)
+        if small:
+            self._small[query] = None
+            while len(self._small) > MOST_REMEMBERED:
+                del self._small[next(iter(self._small))]
 
     async def _apart(self, work: Callable[[], Answer]) -> Answer:
         """Do `work` in a thread; raises MetricsUnavailable where too much waits already."""
@@ -144,10 +160,6 @@ class LocalMetrics:
                     "are allowed: take a shorter range, or match fewer series"
                 )
         return loaded
-
-
-def _series(loaded: Mapping[Load, Selection]) -> int:
-    return sum(len(selection.labels) for selection in loaded.values())
 
 
 def _samples(loaded: Mapping[Load, Selection]) -> int:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from storage.errors import MetricsUnavailable, QueryError
-from storage.metrics.local import MOST_WAITING, LocalMetrics
+from storage.metrics import local
+from storage.metrics.local import LocalMetrics
 from storage.metrics.port import Metrics
 from storage.model.labels import Labels, Matcher, MatchOp
 from storage.model.sample import Selection
@@ -37,9 +38,9 @@ def memory() -> Watched:
 
 @pytest.fixture
 def metrics(memory: Watched) -> Iterator[Metrics]:
-    local = LocalMetrics(memory)
-    yield local
-    local.close()
+    opened = LocalMetrics(memory)
+    yield opened
+    opened.close()
 
 
 async def test_an_instant_vector(metrics: Metrics) -> None:
@@ -116,16 +117,34 @@ async def test_series_and_labels(metrics: Metrics) -> None:
     assert await metrics.label_values("job", [IS_UP]) == ("api", "web")
 
 
-async def test_small_queries_stay_on_the_loop_and_long_ones_leave_it(
-    metrics: Metrics, memory: Watched
+@pytest.mark.parametrize(
+    ("query", "threads"),
+    [
+        pytest.param("rate(up[5m])", 1, id="small"),
+        pytest.param("rate(up[1d])", 2, id="long"),
+        pytest.param("max_over_time(up[5m:1m])", 2, id="subquery"),
+    ],
+)
+async def test_a_query_that_proved_small_is_answered_on_the_loop(
+    metrics: Metrics, memory: Watched, query: str, threads: int
 ) -> None:
-    here = threading.current_thread().name
-    await metrics.instant("rate(up[5m])", 600)
-    assert memory.threads == {here}
+    """`threads`: in how many of two evaluations the work is done away from the event loop."""
+    here, away = threading.current_thread().name, 0
+    for _ in range(2):
+        memory.threads = set()
+        await metrics.instant(query, 600)
+        away += here not in memory.threads
+    assert away == threads
+
+
+async def test_a_query_that_grew_leaves_the_loop(metrics: Metrics, memory: Watched) -> None:
+    await metrics.instant("count(up)", 600)
+    for n in range(20_000):
+        memory.data[Labels.of(__name__="up", n=str(n))] = [(600.0, 1.0)]
+    await metrics.instant("count(up)", 600)
     memory.threads = set()
-    await metrics.instant("rate(up[1d])", 600)
-    await metrics.instant("max_over_time(up[5m:1m])", 600)
-    assert here not in memory.threads
+    assert (await metrics.instant("count(up)", 600)).values.tolist() == [20_002.0]
+    assert threading.current_thread().name not in memory.threads
 
 
 async def test_many_samples_give_the_same_answer() -> None:
@@ -166,14 +185,14 @@ class Stuck(Memory):
         return super().series(matchers, start, end)
 
 
-async def test_too_many_heavy_queries_are_refused_and_the_others_answered() -> None:
+async def test_too_many_queries_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "MOST_WAITING", 20)
     store = Stuck()
     metrics = LocalMetrics(store)
-    waiting = [asyncio.create_task(metrics.series([], 0, 1)) for _ in range(MOST_WAITING)]
+    waiting = [asyncio.create_task(metrics.series([], 0, 1)) for _ in range(20)]
     await asyncio.sleep(0)
     with pytest.raises(MetricsUnavailable, match="try again later"):
         await metrics.series([], 0, 1)
-    assert (await metrics.instant("vector(1)", 0)).values.tolist() == [1.0]
     store.go_on.set()
-    assert await asyncio.gather(*waiting) == [()] * MOST_WAITING
+    assert await asyncio.gather(*waiting) == [()] * 20
     metrics.close()
