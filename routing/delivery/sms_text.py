@@ -78,8 +78,9 @@ def _answers(message: Message) -> list[str]:
 
 def _fitted(text: str, answer: str, segments: int) -> str | None:
     """Return text and answer, cut where needed; None if hardly anything of the text would stay."""
-    if segments_of(text + answer) <= segments:
-        return text + answer
+    stop = "." if answer and not text.endswith(("!", "?")) else ""
+    if segments_of(text + stop + answer) <= segments:
+        return text + stop + answer
     for length in range(min(len(text), 160 * segments), 39, -1):
         mark = "..." if _is_gsm(text[:length] + answer) else "…"
         shorter = text[:length].rstrip(" .,:;") + mark + answer

@@ -12,11 +12,12 @@ def on_call(
 ) -> tuple[PersonId, ...]:
     """Return the people of list `name`: the first is on call at `now`, the rest follow in order.
 
-    A running override puts its person in front; of several the one that began last counts.
+    overrides: in the order in which they were made. A running one puts its person in front; of
+    several the one made last counts.
     Nobody who left the configuration is named. An unknown list has nobody.
     """
     listed = playbook.oncall[name].people if name in playbook.oncall else ()
     running = [it for it in overrides if it.oncall == name and it.starts_at <= now < it.ends_at]
-    taken = max(running, key=lambda it: it.starts_at).person if running else None
+    taken = running[-1].person if running else None
     order = dict.fromkeys((taken, *listed) if taken is not None else listed)
     return tuple(person for person in order if person in playbook.people)
