@@ -35,6 +35,11 @@ def escaped(text: str, longest: int) -> str:
     return "".join(kept).rstrip() + ELLIPSIS
 
 
+def entities(text: str) -> str:
+    """Escape `text` and nothing else: no cut, every space kept."""
+    return "".join(_ENTITIES.get(char, char) for char in text)
+
+
 def units(text: str) -> int:
     """Count UTF-16 units."""
     return len(text) + sum(char > "\uffff" for char in text)

@@ -78,6 +78,10 @@ class Slack:
         )
         return next((one for one in found["messages"] if one.get("ts") == ts), {})
 
+    async def remove(self, channel: str, ts: str) -> None:
+        """Delete a message of our own, a copy that nothing keeps up to date."""
+        await self._call("chat.delete", channel=channel, ts=ts)
+
     async def _first(self, message: Message, room: str, key: str) -> Receipt:
         """Let the incident appear in a room; its history follows with the first change."""
         carried = message.asked_keys if all(map(USER.fullmatch, message.asked)) else ()
