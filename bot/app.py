@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from bot.channels.console import Console
+from bot.channels.slack import Slack
 from bot.chat.slack import SlackMouth
 from bot.config.build import database_url, playbook, series_options
 from bot.config.config import Config
@@ -136,7 +137,10 @@ class App:
         opened = self.config.opened.get("slack")
         if opened is None:
             return None
-        return SlackMouth(opened.options, self.desks, short_forms=self.config.commands.short_forms)
+        _, channel = self.channels["slack"]
+        assert isinstance(channel, Slack)
+        short = self.config.commands.short_forms
+        return SlackMouth(channel, opened.options, self.desks, short_forms=short)
 
     def _parts(self) -> Parts:
         server, console = self.config.server, self.channels.get("console")
