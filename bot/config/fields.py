@@ -139,7 +139,10 @@ def _files(value: Any, info: ValidationInfo) -> tuple[Path, ...]:
     folder = info.context["folder"] if info.context else Path()
     found = tuple(folder / name for name in sorted(glob(written, root_dir=folder, recursive=True)))
     if not any(path.is_file() for path in found):
-        raise ValueError(f"no file matches {written!r} (looked in {folder.absolute()})")
+        raise ValueError(
+            f"no file matches {written!r} in {folder.absolute()}; "
+            "expected a file or a pattern such as rules/*.yaml"
+        )
     return tuple(path for path in found if path.is_file())
 
 

@@ -44,7 +44,8 @@ def read_config(path: Path, environ: Environ[str, str]) -> Config:
     check(
         Inspection(config=config, places=reader.places, known=known, faults=faults, refused=refused)
     )
-    faults.raise_all()
+    if faults:
+        raise ConfigError(reader.values.redacted("\n".join(faults.lines())))
     return config
 
 
@@ -148,7 +149,10 @@ class _Reader:
                 self._faults.add(self.places.key(*map(str, loc)), _sentence(fault, repr(loc[-1])))
             else:
                 node = self.places.at(loc)
-                self._faults.add(node, _sentence(fault, self.values.found(node)))
+                sentence = _sentence(fault, self.values.found(node))
+                if self.values.is_from_outside(node) and fault["type"] == "value_error":
+                    sentence = _unquoted(sentence, self.values.found(node))
+                self._faults.add(node, sentence)
 
     def _only_shrank(self, fault: ErrorDetails, loc: Loc) -> bool:
         """Say whether a list is too short only because its items have faults of their own."""
@@ -217,6 +221,14 @@ def _sentence(fault: ErrorDetails, found: str) -> str:
     if kind == "string_too_long":
         return f"found {found}; expected at most {context['max_length']} characters"
     return f"found {found}; expected {_EXPECTED.get(kind, fault['msg'])}"
+
+
+def _unquoted(sentence: str, found: str) -> str:
+    """Keep of a sentence only what was expected: the rest may quote what came from outside."""
+    _, expected, right = sentence.partition("expected ")
+    if not expected:
+        return f"found {found}, which cannot be used here"
+    return f"found {found}; expected {right.split(' (did you mean')[0]}"
 
 
 def _leave_out(plain: Any, loc: Words[str | int], *, missing: bool) -> None:

@@ -39,7 +39,7 @@ class Secret:
         if isinstance(value, Secret):
             return value
         if not isinstance(value, str) or not value.strip():
-            raise ValueError("found nothing usable; expected a secret text")
+            raise ValueError("expected a secret text that is not empty")
         return cls(value.strip())
 
     @classmethod

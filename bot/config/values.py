@@ -18,6 +18,7 @@ from storage.errors import nearest
 
 _VARIABLE = re.compile(r"\$(\$)?\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _LARGEST_SECRET = 64 * 1024  # bytes; keys and certificates are far smaller
+_SHORTEST_SECRET = 6  # shorter texts would blank half of a sentence and protect nothing
 
 
 def core(annotation: Any) -> Any:
@@ -41,7 +42,8 @@ class Values:
 
     def __init__(self, folder: Path, environ: Environ[str, str], faults: Faults) -> None:
         self._folder, self._environ, self._faults = folder, environ, faults
-        self._hidden: set[int] = set()  # ids of nodes whose value must not be shown
+        self._secrets: set[int] = set()  # ids of nodes that hold a secret
+        self._put_in: dict[str, str] = {}  # what came from outside -> what stands for it
         self.refused: set[str] = set()  # paths that have had their fault already
 
     def plain(self, node: Node, annotation: Any) -> Any:
@@ -63,10 +65,28 @@ class Values:
         return {key.text: self.plain(value, inner) for key, value in node}
 
     def found(self, node: Node) -> str:
-        """Describe a value without showing a secret, or anything that came from outside."""
-        if isinstance(node, Scalar) and id(node) in self._hidden:
-            return "the value of " + node.text if _VARIABLE.fullmatch(node.text) else "a text"
+        """Describe a value as it is written, without showing a secret."""
+        written = node.text if isinstance(node, Scalar) else ""
+        if written and id(node) in self._secrets and not _VARIABLE.fullmatch(written):
+            return "a text"
         return describe(node)
+
+    def is_from_outside(self, node: Node) -> bool:
+        """Say whether a part of the value came from the environment, or is a secret."""
+        written = node.text if isinstance(node, Scalar) else ""
+        return id(node) in self._secrets or _VARIABLE.search(written) is not None
+
+    def redacted(self, text: str) -> str:
+        """Put the variables' names back where their values show."""
+        for value, name in sorted(self._put_in.items(), key=lambda item: -len(item[0])):
+            for shown in (value, repr(value)[1:-1]):
+                text = text.replace(shown, name)
+        return text
+
+    def _from_outside(self, value: str, name: str) -> str:
+        if len(value) >= _SHORTEST_SECRET:
+            self._put_in[value] = name
+        return value
 
     def _refuse(self, node: Node, text: str) -> str:
         self._faults.add(node, text)
@@ -74,8 +94,8 @@ class Values:
         return ""
 
     def _scalar(self, node: Scalar, *, secret: bool) -> Any:
-        if secret or _VARIABLE.search(node.text):
-            self._hidden.add(id(node))
+        if secret:
+            self._secrets.add(id(node))
         if node.value is None or isinstance(node.value, bool):
             return node.value
         return _VARIABLE.sub(lambda found: self._variable(node, found), node.text)
@@ -85,7 +105,7 @@ class Values:
             return found[0][1:]
         name = found[2]
         if name in self._environ:
-            return self._environ[name]
+            return self._from_outside(self._environ[name], found[0])
         if f"{name}_FILE" in self._environ:
             return self._file(node, Path(self._environ[f"{name}_FILE"]), f"{name}_FILE")
         hint = nearest(name, self._environ)
@@ -98,7 +118,7 @@ class Values:
                 content = file.read(_LARGEST_SECRET + 1)
             if len(content) > _LARGEST_SECRET:
                 return self._refuse(node, f"{named_by}: {path} is too large for a secret")
-            return content.decode().strip()
+            return self._from_outside(content.decode().strip(), "<secret>")
         except OSError as error:
             return self._refuse(node, f"{named_by}: {path} cannot be read: {error.strerror}")
         except UnicodeDecodeError:
@@ -115,19 +135,28 @@ class Values:
             if name in known:
                 values[name] = self.plain(value, known[name])
             elif target in secrets and name != target:
-                values[target] = self._secret_file(node, key, value, target)
+                self._secret_file(node, key, value, values)
             else:
                 hint = nearest(name, names)
                 self._refuse(key, f"no such key; {hint}known: {', '.join(names)}")
         return values
 
-    def _secret_file(self, section: Mapping, key: Scalar, value: Node, target: str) -> str:
+    def _secret_file(
+        self, section: Mapping, key: Scalar, value: Node, values: dict[str, Any]
+    ) -> None:
+        """Read the secret that `<key>_file` names; its fault stands for that of the secret."""
+        target = key.text.removesuffix("_file")
+        secret = f"{section.path}.{target}" if section.path else target
         if target in section:
-            return self._refuse(key, f"found both {target} and {key.text}; expected one of them")
+            self._refuse(key, f"found both {target} and {key.text}; expected one of them")
+            return
         if not isinstance(value, Scalar) or value.value is None:
-            return self._refuse(value, f"found {describe(value)}; expected the path of a file")
-        path = self._scalar(value, secret=False)
-        text = self._file(value, Path(str(path)), key.text)
-        if not text and value.path not in self.refused:
+            self._refuse(value, f"found {describe(value)}; expected the path of a file")
+            self.refused.add(secret)
+            return
+        path = str(self._scalar(value, secret=False))
+        values[target] = self._file(value, Path(path), key.text)
+        if not values[target] and value.path not in self.refused:
             self._refuse(value, f"{path} is empty; expected a secret text in it")
-        return text
+        if value.path in self.refused:
+            self.refused.add(secret)

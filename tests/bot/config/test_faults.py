@@ -69,7 +69,8 @@ VALUES = [
         "config.yaml:15:19 routes[0].match[0]: regular expression '(': missing ): ^(?:()$; "
         "expected a pattern in RE2's dialect", id="bad-pattern"),
     pytest.param("rules: [rules/*.yml]\n",
-        "config.yaml:15:9 rules[0]: no file matches 'rules/*.yml' (looked in {folder})",
+        "config.yaml:15:9 rules[0]: no file matches 'rules/*.yml' in {folder}; "
+        "expected a file or a pattern such as rules/*.yaml",
         id="no-rule-file"),
     pytest.param("sources: {a: {token: ~}, b: {tokn: x}}\n",
         "config.yaml:15:30 sources.b.tokn: no such key; did you mean 'token'? "
@@ -236,7 +237,7 @@ def test_strangers_are_kept_out(tmp_path: Path, more: str, sentence: str) -> Non
     ("xapp-very-secret", "found an app-level token; expected the bot token, "
         "which begins with xoxb-"),
     ("very-secret", "found something else; expected the bot token, which begins with xoxb-"),
-    ("", "found nothing usable; expected a secret text"),
+    ("", "found '${BOT}'; expected a secret text that is not empty"),
 ])  # fmt: skip
 def test_a_mixed_up_slack_token_is_noticed_and_not_shown(
     tmp_path: Path, token: str, sentence: str
