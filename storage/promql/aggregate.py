@@ -61,9 +61,12 @@ def _one(groups: Groups, frame: Frame) -> Floats:
 
 
 def _variance(groups: Groups, frame: Frame) -> Floats:
-    mean = _average(groups, frame)
-    away = np.where(frame.present, frame.values - mean[groups.member], 0.0)
-    return np.asarray(groups.fold(np.add, away * away) / groups.count(frame.present))
+    """Measure from the smallest value, so that equal values have no variance at all."""
+    count, least = groups.count(frame.present), _least(groups, frame)
+    beyond = np.where(frame.present, frame.values - least[groups.member], 0.0)
+    mean = groups.fold(np.add, beyond) / count
+    away = np.where(frame.present, beyond - mean[groups.member], 0.0)
+    return np.asarray(groups.fold(np.add, away * away) / count)
 
 
 def _deviation(groups: Groups, frame: Frame) -> Floats:

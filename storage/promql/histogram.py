@@ -40,7 +40,9 @@ def histogram_quantile(wanted: Floats, frame: Frame) -> Frame:
     for place, histogram in enumerate(histograms):
         alike[histogram.bounds].append(place)
     for bounds, places in alike.items():
-        rows = np.array([histograms[place].rows for place in places])
+        rows = np.fromiter(
+            (row for place in places for row in histograms[place].rows), dtype=np.int64
+        ).reshape(len(places), -1)
         counts, there = frame.values[rows], frame.present[rows]
         present[places] = there.any(axis=1)
         values[places] = _of_ladder(np.array(bounds), counts, there, wanted)

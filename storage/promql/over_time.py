@@ -77,8 +77,9 @@ def deviation(windows: Windows) -> Judged:
 
 
 def _variance(chunk: Chunk) -> Floats:
-    mean = chunk.add(chunk.values) / chunk.count
-    away = chunk.values - chunk.spread(mean)
+    """Measure from the first value, so that what never changes has no variance at all."""
+    beyond = chunk.values - chunk.spread(chunk.values[chunk.starts])
+    away = beyond - chunk.spread(chunk.add(beyond) / chunk.count)
     return np.asarray(chunk.add(away * away) / chunk.count)
 
 
