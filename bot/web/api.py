@@ -103,10 +103,11 @@ def reply_as_json(reply: Reply) -> dict[str, Any]:
             {
                 "name": file.name,
                 "media_type": file.media_type,
-                "content": base64.b64encode(file.content).decode(),
+                "content_base64": base64.b64encode(file.content).decode(),
             }
             for file in reply.attachments
         ],
+        "refused": reply.refused,
     }
 
 
