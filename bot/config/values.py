@@ -66,8 +66,8 @@ class Values:
 
     def found(self, node: Node) -> str:
         """Describe a value as it is written, without showing a secret."""
-        written = node.text if isinstance(node, Scalar) else ""
-        if written and id(node) in self._secrets and not _VARIABLE.fullmatch(written):
+        is_text = isinstance(node, Scalar) and node.value is not None
+        if is_text and id(node) in self._secrets and not _VARIABLE.fullmatch(describe(node)[1:-1]):
             return "a text"
         return describe(node)
 

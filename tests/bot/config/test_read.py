@@ -124,8 +124,8 @@ def test_a_doubled_dollar_is_plain_text(tmp_path: Path) -> None:
         "not UTF-8 text"),
     ("token_file: large", "config.yaml:15:45 server.tokens[0].token_file: token_file: large is "
         "too large for a secret"),
-    ("token: very-secret-token, token_file: x", "config.yaml:15:59 server.tokens[0].token_file: found "
-        "both token and token_file; expected one of them"),
+    ("token: very-secret-token, token_file: x", "config.yaml:15:59 server.tokens[0].token_file: "
+        "found both token and token_file; expected one of them"),
     ("token_file: [x]", "config.yaml:15:45 server.tokens[0].token_file: found a list of 1; "
         "expected the path of a file"),
     ("token: [very-secret]", "config.yaml:15:40 server.tokens[0].token: found a list of 1; "
