@@ -8,12 +8,11 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from inspect import isawaitable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.channels.console import Console
-from bot.channels.slack import Slack
-from bot.chat.slack import SlackMouth
 from bot.config.build import database_url, playbook, series_options
 from bot.config.config import Config
 from bot.config.read import read_config
@@ -43,6 +42,9 @@ from storage.series.local import LocalSeries
 from storage.sql import meta
 from storage.sql.database import Database
 from storage.sql.migrate import migrate
+
+if TYPE_CHECKING:
+    from bot.chat.slack import SlackMouth
 
 log = structlog.get_logger(__name__)
 
@@ -123,7 +125,7 @@ class App:
         self.sender = Sender(
             self.database, self.clock, self.channels, self.playbook, self.wake, OWNER
         )
-        self.mouth = await self._open_mouth()
+        self.mouth = self._open_mouth()
         self.roles = Roles(self)
         parts = await self._with_demo(self._parts())
         if parts.console is not None:
@@ -132,11 +134,14 @@ class App:
         self.server = Server(parts, host=listen.host, port=listen.port)
         await self.server.start()
 
-    async def _open_mouth(self) -> SlackMouth | None:
-        """Prepare to listen to Slack, where it is configured."""
+    def _open_mouth(self) -> "SlackMouth | None":
+        """Prepare to listen to Slack, where it is configured; Bolt is loaded only then."""
         opened = self.config.opened.get("slack")
         if opened is None:
             return None
+        from bot.channels.slack import Slack
+        from bot.chat.slack import SlackMouth
+
         _, channel = self.channels["slack"]
         assert isinstance(channel, Slack)
         short = self.config.commands.short_forms

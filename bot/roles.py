@@ -63,7 +63,7 @@ class Roles:
             asyncio.create_task(app.sender.run(), name="sender"),
         ]
         if app.mouth is not None:
-            self._tasks.append(asyncio.create_task(app.mouth.start(), name="slack"))
+            await app.mouth.start()
         self._beat.start()
 
     async def stop(self) -> None:
