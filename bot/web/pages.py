@@ -58,6 +58,7 @@ class Page:
             self._template.render(
                 csrf=token,
                 extras=self._parts.page_extras,
+                rooms=json.dumps(self._rooms()),
                 you=person.name if (person := self._person()) else "you",
             ),
             headers={"Cache-Control": "no-store"},
@@ -105,6 +106,12 @@ class Page:
             name = "".join(c for c in file.name if c.isascii() and (c.isalnum() or c in "._-"))
             headers["Content-Disposition"] = f'attachment; filename="{name or "file"}"'
         return Response(file.content, media_type=file.media_type, headers=headers)
+
+    def _rooms(self) -> list[str]:
+        """Return the console's rooms that the policies name, each once."""
+        policies = self._parts.desks.playbook().policies.values()
+        rooms = (room for policy in policies for room in policy.rooms)
+        return list(dict.fromkeys(room.address for room in rooms if room.channel == NAME))
 
     def _person(self) -> Person | None:
         known = self._parts.console_person

@@ -9,7 +9,8 @@ const TOCSIN = (() => {
   const cards = new Map(); // "room\nnumber" -> {card, node}
   const typed = []; // what was typed, newest last
   const you = document.querySelector('meta[name="you"]').content;
-  let room = null, back = 0, gone = null, source = null, recall = 0;
+  const rooms = JSON.parse(document.querySelector('meta[name="rooms"]').content);
+  let room = rooms[0] || null, back = 0, gone = null, source = null, recall = 0;
 
   /* Build an element: h("p", {class: "x"}, "text", child) */
   function h(tag, attributes, ...children) {
@@ -120,13 +121,13 @@ const TOCSIN = (() => {
   }
 
   function drawSide() {
-    const rooms = new Map([[room, 0]]);
+    const counts = new Map([...rooms, ...(room === null ? [] : [room])].map((name) => [name, 0]));
     const open = [];
     for (const { card } of cards.values()) {
-      rooms.set(card.room, (rooms.get(card.room) || 0) + (isOpen(card) ? 1 : 0));
+      counts.set(card.room, (counts.get(card.room) || 0) + (isOpen(card) ? 1 : 0));
       if (isOpen(card) && !open.some((other) => other.incident === card.incident)) open.push(card);
     }
-    at("rooms").replaceChildren(...[...rooms].filter(([name]) => name !== null).map(([name, count]) =>
+    at("rooms").replaceChildren(...[...counts].map(([name, count]) =>
       h("li", {}, h("button", { type: "button", "aria-current": name === room, on: { click: () => enter(name) } },
         roomName(name), count ? h("span", { class: "count", "aria-label": `${count} open` }, String(count)) : null))));
     at("open-list").replaceChildren(...(open.length ? open.map((card) =>

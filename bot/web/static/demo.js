@@ -8,7 +8,7 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   let now = null, gone = false, rung = 0, drawn = "", seen = 0;
 
-  const BREAKS = [["errors", "Break the shop: errors"], ["slow", "Break the shop: slow answers"]];
+  const BREAKS = [["errors", "errors"], ["slow", "slow answers"]];
   const STORY = [
     "Break the shop. Its customers are real requests, and so is the trouble.",
     "The rule needs a moment to see it. The incident will stand in the channel by itself.",
@@ -25,25 +25,27 @@
   const part = (name, node) => (parts[name] = node);
   const figure = (name, title) => part(name, h("div", { class: "figure" },
     h("div", { class: "name" }, title), h("div", { class: "value" }, "–"), spark()));
-  const breaks = BREAKS.map(([mood, label]) => h("button", {
-    type: "button", class: "button", "data-mood": mood, on: { click: () => act(`/demo/shop/${mood}`) },
-  }, label));
+  const ways = BREAKS.map(([mood, label], i) => h("label", {}, h("input", { type: "radio", name: "way", value: mood, checked: i === 0 }), label));
+  const chosen = () => ways.map((way) => way.querySelector("input")).find((input) => input.checked).value;
 
   aside.append(
     h("section", { class: "story", "aria-live": "polite" }, part("dots", h("div", { class: "dots", "aria-hidden": "true" })), part("story", h("p", { class: "now" }))),
     h("section", { "aria-label": "The shop" },
       h("h2", {}, "The shop", part("mood", h("span", { class: "tag" }))),
       h("div", { class: "figures" }, figure("visits", "Requests/s"), figure("errors", "Errors"), figure("slow", "p95")),
-      h("div", { class: "row" }, ...breaks,
-        part("mend", h("button", { type: "button", class: "button", "data-mood": "well", on: { click: () => act("/demo/shop/well") } }, "Mend the shop"))),
+      h("fieldset", { class: "ways" }, h("legend", { class: "unseen" }, "How to break it"), h("span", {}, "Break it with"), ...ways),
+      h("div", { class: "row" },
+        part("break", h("button", { type: "button", class: "button", on: { click: () => act(`/demo/shop/${chosen()}`) } }, "Break the shop")),
+        part("mend", h("button", { type: "button", class: "button", on: { click: () => act("/demo/shop/well") } }, "Mend the shop"))),
       part("fault", h("p", { class: "small", role: "alert", hidden: true }))),
     h("section", { "aria-label": "Clocks" }, h("div", { class: "clocks" },
       h("div", { class: "clock" }, part("broke", h("div", { class: "value idle" }, "–")), h("div", { class: "name" }, "since the break")),
-      h("div", { class: "clock" }, part("crossed", h("div", { class: "value idle" }, "–")), part("crossed-name", h("div", { class: "name" }, "from crossing the threshold until it stood in the channel"))))),
+      h("div", { class: "clock" }, part("crossed", h("div", { class: "value idle" }, "–")), part("crossed-name", h("div", { class: "name" }, "from crossing the limit to standing in the channel"))))),
     h("section", { "aria-label": "Engine" },
       h("h2", {}, "The engine", part("engine", h("span", { class: "tag" }))),
-      h("div", { class: "row" }, part("kill", h("button", { type: "button", class: "button kill", on: { click: () => act("/demo/kill") } }, "Kill Tocsin"))),
-      part("kills", h("p", { class: "small" }))),
+      h("div", { class: "row middle" },
+        part("kill", h("button", { type: "button", class: "button kill", on: { click: () => act("/demo/kill") } }, "Kill Tocsin")),
+        part("kills", h("p", { class: "small" })))),
     h("section", { "aria-label": "Simulated phone" },
       h("h2", {}, "Phone", h("span", { class: "tag" }, "simulated")),
       part("phone", h("div", { class: "phone" }, part("screen", h("div", { class: "screen", tabindex: "0" })))),
@@ -120,7 +122,7 @@
     const at = chapter();
     parts.story.textContent = gone ? "The engine is gone. Its supervisor starts it again; nothing that was decided is lost." : STORY[at];
     parts.dots.replaceChildren(...STORY.map((_, i) => h("i", { class: i < at || at === 6 ? "done" : i === at ? "current" : "" })));
-    breaks[0].classList.toggle("next", at === 0);
+    parts.break.classList.toggle("next", at === 0 || at === 6);
     parts.kill.classList.toggle("next", at === 2 && !gone);
     parts.mend.classList.toggle("next", at === 4);
   }
@@ -130,7 +132,7 @@
     const words = { well: "works", errors: "answers with errors", slow: "answers slowly" };
     parts.mood.textContent = words[mood] || "does not answer";
     parts.mood.className = `tag ${mood === "well" ? "well" : "bad"}`;
-    for (const button of breaks) button.disabled = gone || mood !== "well";
+    parts.break.disabled = gone || mood !== "well";
     parts.mend.disabled = gone || mood === "well";
     const { history, limits } = now.shop;
     if (history) for (const name of ["visits", "errors", "slow"]) drawFigure(name, history[name], limits[name]);
@@ -142,7 +144,7 @@
     parts.engine.className = `tag ${gone ? "bad" : "well"}`;
     const { kills, last_gap } = now.engine;
     const gap = last_gap === null ? "" : ` Back after ${last_gap.toFixed(1)} s.`;
-    parts.kills.textContent = kills ? `Killed ${kills === 1 ? "once" : `${kills} times`}.${gap}` : "SIGKILL: no goodbye, nothing is saved on the way out.";
+    parts.kills.textContent = kills ? `Killed ${kills === 1 ? "once" : `${kills} times`}.${gap}` : "By SIGKILL: no goodbye.";
   }
 
   function drawPhone() {
