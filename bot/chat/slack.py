@@ -17,6 +17,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.channels.slack import NAME, Slack, SlackOptions
 from bot.chat import slack_reply
+from bot.chat.manifest import SHORT_FORMS
 from bot.chat.slack_press import Press, misplaced, put_right
 from bot.chat.slack_socket import Socket
 from bot.chat.speak import speak, verb_of
@@ -29,7 +30,6 @@ from storage.sql import seen
 log = structlog.get_logger(__name__)
 
 COMMAND = "tocsin"
-SHORT = ("ack", "alerts", "oncall", "report", "resolve", "snooze")
 SOON = 1.5  # seconds without an answer, after which a person is told that it takes longer
 PATIENCE = 120.0  # seconds for the work itself; the way to answer stays open for 30 minutes
 MOST_AT_ONCE = 100  # commands being worked on
@@ -76,7 +76,7 @@ class SlackMouth:
             )
 
         app = AsyncApp(client=web, authorize=authorize, name="tocsin")
-        for name in (COMMAND, *(SHORT if short_forms else ())):
+        for name in (COMMAND, *(SHORT_FORMS if short_forms else ())):
             app.command(f"/{name}")(self._command)
         app.action(re.compile(".*"))(self._button)
         self._socket = Socket(app, options.app_token.reveal(), web)

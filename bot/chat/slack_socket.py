@@ -54,7 +54,7 @@ class Socket:
                 final = isinstance(reason, Rejected)
                 pause = REFUSED_PAUSE if final else PAUSES[min(failures, len(PAUSES) - 1)]
                 failures += 1
-                self._tell(str(reason))
+                self._tell(f"{reason}; check channels.slack.app_token" if final else str(reason))
             finally:
                 await self._close()
             await asyncio.sleep(pause)
