@@ -129,10 +129,14 @@ def _headline(now: pd.DataFrame, before: pd.DataFrame, span: str) -> str:
         return f"No incident in the last {span} ({len(before)} in the {span} before)."
     critical = int((now["severity"] == Severity.CRITICAL.value).sum())
     still = int((now["state"] != "resolved").sum())
+    speed = [
+        f"half were {what} within {length(now[column].median())}"
+        for what, column in (("acknowledged", "to_take"), ("over", "to_end"))
+        if now[column].notna().any()
+    ]
     return (
         f"{_incidents(len(now))} in the last {span} ({len(before)} before), {critical} critical, "
-        f"{still} still open; half were acknowledged within {length(now['to_take'].median())} "
-        f"and over within {length(now['to_end'].median())}."
+        f"{still} still open{'; ' if speed else ''}{', '.join(speed)}."
     )
 
 

@@ -44,7 +44,7 @@ def test_figures() -> None:
     page = build(ROWS, WINDOW)
     assert page.headline == (
         "3 incidents in the last 24 h (1 before), 2 critical, 1 still open; "
-        "half were acknowledged within 3 min and over within 18 min."
+        "half were acknowledged within 3 min, half were over within 18 min."
     )
     assert [list(r) for r in page.tables[0].rows[1:]] == [
         ["critical", "2", "1", "1", "3 min", "4 min", "30 min", "10 min"],
@@ -55,6 +55,11 @@ def test_figures() -> None:
     (chart,) = page.charts
     assert {bars.name: sum(bars.values) for bars in chart.bars} == {"critical": 2, "warning": 1}
     assert len(page.csv) == 4
+
+
+def test_nothing_ended_yet() -> None:
+    page = build([row(3, 20 * MINUTE, None, None)], WINDOW)
+    assert page.headline == "1 incident in the last 24 h (0 before), 1 critical, 1 still open."
 
 
 def test_nothing_happened() -> None:

@@ -27,7 +27,9 @@ def test_length(seconds: float | None, text: str) -> None:
     assert length(seconds) == text
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\n=1"])
+@pytest.mark.parametrize(
+    "cell", ["=1+1", "+cmd", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "  =1", "\n=1"]
+)
 def test_what_looks_like_a_formula_is_quoted(cell: str) -> None:
     rows = list(csv.reader(io.StringIO(as_csv([[cell]]).decode("utf-8-sig"), newline="")))
     assert rows == [["'" + cell]]
