@@ -24,7 +24,7 @@ from routing.rules.feeds import Feeds, Watched
 from routing.rules.lifecycle import Change, Look, Now
 from routing.rules.rule import RuleGroup
 from routing.rules.scrapes import SETTLE
-from routing.rules.sight import is_refilling, look
+from routing.rules.sight import look
 from routing.rules.sources import Sources
 from routing.rules.verdict import Moved, fired, judged, retold
 from storage.clock import Clock, Steady
@@ -285,12 +285,13 @@ class Judge:
         now, key = self._now(), watched.key
         rows = await rows_of(self._metrics, watched.rule.expr, at)
         check_limit(len(rows), seat.group.limit)
-        evidence = await self._evidence(watched, rows, at, now.steady)
+        evidence = await self._evidence(watched, rows, at)
         states = self._memory.of(key)
+        as_of = Steady(now.steady - max(0.0, now.wall.timestamp() - at))
 
         def seen(labels: Labels, value: float | None, remembered: tuple[str, ...]) -> Look:
-            steady = now.steady
-            return look(watched, labels, value, remembered, self._sources, steady, evidence)
+            known, steady = self._sources, now.steady
+            return look(watched, labels, value, remembered, known, steady, evidence, as_of)
 
         moves = judged(watched.rule, states, rows, seen, now)
         trace = Trace(
@@ -303,14 +304,13 @@ class Judge:
             await self._memory.commit([(key, move) for move in told], alerts)
 
     async def _evidence(
-        self, watched: Watched, rows: list[tuple[Labels, float]], at: float, steady: Steady
+        self, watched: Watched, rows: list[tuple[Labels, float]], at: float
     ) -> frozenset[Labels] | None:
-        """Ask for evidence where an alert would end soon after its source began to speak."""
-        if not is_refilling(watched, self._sources, steady):
-            return None
+        """Ask for evidence where something would end: all is well, or is nothing known?"""
         seen = {labels.fingerprint for labels, _ in rows}
-        ending = [s for f, s in self._memory.of(watched.key).items() if s.alert and f not in seen]
-        return await evidence_for(self._metrics, watched, at) if ending else None
+        if self._memory.of(watched.key).keys() <= seen:
+            return None
+        return await evidence_for(self._metrics, watched, at)
 
     async def _worded(
         self, watched: Watched, moves: Iterable[Moved], at: float, now: Now, trace: Trace

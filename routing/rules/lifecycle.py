@@ -42,24 +42,28 @@ class Sight:
     begin:   what is true may become pending, or fire where there is no `for`.
     advance: what is pending may fire.
     end:     what is not seen any more may be called over.
-    silent:  its source stopped speaking: what is seen are old samples.
+    silent:  its sources stopped speaking: what is still seen are old samples.
+    tells:   what is held firing although it is not seen says that it has no data.
     """
 
     begin: bool
     advance: bool
     end: bool
     silent: bool = False
+    tells: bool = False
 
 
 CLEAR = Sight(begin=True, advance=True, end=True)
 """All its sources speak."""
-DIM = Sight(begin=True, advance=True, end=False)
-"""Some source is silent, or just came back: trouble is believed, its end is not."""
-UNHEARD = Sight(begin=True, advance=False, end=False)
+REFILLING = Sight(begin=True, advance=True, end=False)
+"""A source just came back, and windows have holes: trouble is believed, its end not yet."""
+PARTLY = Sight(begin=True, advance=True, end=False, tells=True)
+"""Some of its sources are silent: the trouble that others show is believed, its end is not."""
+UNHEARD = Sight(begin=True, advance=False, end=False, tells=True)
 """None has spoken since start-up; what was stored before, and perhaps never judged, counts."""
 WAITING = Sight(begin=False, advance=False, end=False)
 """Too early to say: nothing changes."""
-BLIND = Sight(begin=False, advance=False, end=False, silent=True)
+BLIND = Sight(begin=False, advance=False, end=False, silent=True, tells=True)
 """All its sources are silent."""
 
 
@@ -77,7 +81,9 @@ class Look:
 
     value:   the expression's value; None where the series is not in the answer.
     sources: who sends its samples.
-    data_until: when they were last heard, if known.
+    heard:   steady, since when every one of its sources was heard; None: not since start-up.
+    as_of:   steady moment that the query looked at, where that is not now.
+    data_until: the time of their newest sample, if known.
     grace:   how long a pending series is remembered without data.
     """
 
@@ -85,6 +91,8 @@ class Look:
     value: float | None
     sight: Sight
     sources: tuple[str, ...] = ()
+    heard: Steady | None = None
+    as_of: Steady | None = None
     data_until: datetime | None = None
     grace: timedelta = timedelta(minutes=5)
 
@@ -97,6 +105,7 @@ class RuleState:
     since:         aware UTC, when it was first true.
     waiting_since: steady; pending: when it was first true, recovering: when it stopped.
     blind_since:   steady; pending without data since then.
+    true_at:       steady; when it was last seen true.
     sources:       who sent the samples that made it true.
     alert:         as last told; None while pending.
     """
@@ -107,6 +116,7 @@ class RuleState:
     waiting_since: Steady
     value: float | None = None
     blind_since: Steady | None = None
+    true_at: Steady | None = None
     no_data_since: datetime | None = None
     sources: tuple[str, ...] = ()
     alert: Alert | None = None
@@ -127,8 +137,9 @@ def step(state: RuleState | None, look: Look, now: Now, waits: Waits) -> Step:
     """Say where the series stands after `look`, and what must be told; None: idle, nothing."""
     if state is None:
         return _begun(look, now, waits)
-    if look.value is not None and look.sources:
-        state = replace(state, sources=look.sources)
+    if look.value is not None:
+        sources = look.sources or state.sources
+        state = replace(state, sources=sources, true_at=look.as_of or now.steady)
     match state.phase:
         case Phase.PENDING:
             return _pending(state, look, now, waits)
@@ -148,14 +159,28 @@ def _begun(look: Look, now: Now, waits: Waits) -> Step:
         since=now.wall,
         waiting_since=now.steady,
         value=look.value,
+        true_at=look.as_of or now.steady,
         sources=look.sources,
     )
     return state, Change.FIRED if fires else None
 
 
+def _is_blind(state: RuleState, look: Look) -> bool:
+    """Say whether nothing may be concluded from what is (not) seen.
+
+    A window drains before its source counts as silent. So what was true is over only once its
+    sources were heard after it was last seen true.
+    """
+    if look.sight.silent or look.value is not None:
+        return look.sight.silent
+    if not look.sight.end or look.heard is None:
+        return True
+    return state.true_at is not None and look.heard < state.true_at
+
+
 def _pending(state: RuleState, look: Look, now: Now, waits: Waits) -> Step:
     sight = look.sight
-    if sight.silent or (look.value is None and not sight.end):
+    if _is_blind(state, look):
         since = now.steady if state.blind_since is None else state.blind_since
         forgotten = now.steady - since >= look.grace.total_seconds()
         return (None if forgotten else replace(state, blind_since=since)), None
@@ -168,7 +193,7 @@ def _pending(state: RuleState, look: Look, now: Now, waits: Waits) -> Step:
 
 
 def _firing(state: RuleState, look: Look, now: Now, waits: Waits) -> Step:
-    if look.sight.silent or (look.value is None and not look.sight.end):
+    if _is_blind(state, look):
         return _held(state, look, now)
     if look.value is not None:
         return _with_data(replace(state, value=look.value), look)
@@ -179,7 +204,7 @@ def _firing(state: RuleState, look: Look, now: Now, waits: Waits) -> Step:
 
 
 def _recovering(state: RuleState, look: Look, now: Now, waits: Waits) -> Step:
-    if look.sight.silent or (look.value is None and not look.sight.end):
+    if _is_blind(state, look):
         return _held(state, look, now)
     if look.value is not None:
         return _with_data(replace(state, phase=Phase.FIRING, value=look.value), look)
@@ -190,7 +215,7 @@ def _recovering(state: RuleState, look: Look, now: Now, waits: Waits) -> Step:
 
 def _held(state: RuleState, look: Look, now: Now) -> Step:
     """Keep it firing for want of data, and say so once."""
-    if state.no_data_since is not None:
+    if state.no_data_since is not None or not look.sight.tells:
         return state, None
     return replace(state, no_data_since=look.data_until or now.wall), Change.NO_DATA
 

@@ -19,6 +19,7 @@ def to_json(state: RuleState) -> str:
             "since": state.since.isoformat(),
             "waiting_since": state.waiting_since,
             "blind_since": state.blind_since,
+            "true_at": state.true_at,
             "no_data_since": _time(state.no_data_since),
             "value": _number(state.value),
             "sources": state.sources,
@@ -31,13 +32,13 @@ def from_json(text: str) -> RuleState:
     """Read a state; raises ValueError where the text is none."""
     try:
         found = json.loads(text)
-        blind = found["blind_since"]
         return RuleState(
             phase=Phase(found["phase"]),
             labels=Labels.of(found["labels"]),
             since=datetime.fromisoformat(found["since"]),
             waiting_since=Steady(found["waiting_since"]),
-            blind_since=None if blind is None else Steady(blind),
+            blind_since=_steady(found["blind_since"]),
+            true_at=_steady(found["true_at"]),
             no_data_since=_moment(found["no_data_since"]),
             value=_read_number(found["value"]),
             sources=tuple(found["sources"]),
@@ -82,6 +83,10 @@ def _time(moment: datetime | None) -> str | None:
 
 def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
+
+
+def _steady(seconds: float | None) -> Steady | None:
+    return None if seconds is None else Steady(seconds)
 
 
 def _number(value: float | None) -> str | None:

@@ -4,12 +4,27 @@ from collections.abc import Collection
 from typing import Final
 
 from routing.rules.feeds import Watched
-from routing.rules.lifecycle import BLIND, CLEAR, DIM, UNHEARD, WAITING, Look, Sight
+from routing.rules.lifecycle import (
+    BLIND,
+    CLEAR,
+    PARTLY,
+    REFILLING,
+    UNHEARD,
+    WAITING,
+    Look,
+    Sight,
+)
 from routing.rules.sources import UNEXPECTED, Sources
+from storage.clock import Steady
 from storage.model.labels import Labels
 
 LONGEST_REFILL: Final = 300.0
 """Seconds after which a window counts as filled again, however long it is."""
+
+
+LEFT: Final = 600.0
+"""Seconds, and the rule's window, after which a source that nobody expects has left a rule that
+combines series: what it sent is in no answer any more."""
 
 
 def look(
@@ -20,30 +35,32 @@ def look(
     sources: Sources,
     steady: float,
     evidence: Collection[Labels] | None = None,
+    as_of: Steady | None = None,
 ) -> Look:
     """Say what is seen of one series of a rule's answer.
 
     remembered: who fed it when it became true; asked when nobody did since start-up.
-    evidence:   the series that the rule's query has a value for, whatever the value.
+    evidence:   the series that the rule's query has a value for, whatever the value; None where
+                it was not asked for.
+    as_of:      steady moment that the query looked at.
     """
     who = watched.sources_of(labels) or remembered
     if watched.needs.alone and not watched.is_fresh(labels) and remembered:
         who = remembered
+    needs = watched.needs
+    if not needs.alone:
+        gone = max(LEFT, needs.window)
+        who = tuple(s for s in who if not sources.has_left(s, steady, gone)) or who
+    proven = needs.absence or not needs.selectors or labels in (evidence or ())
     return Look(
         labels=labels,
         value=value,
-        sight=_sight(watched, labels, who, sources, steady, evidence),
+        sight=_sight(watched, labels, who, sources, steady, proven=proven),
+        as_of=as_of,
+        heard=sources.heard_at(who) if needs.selectors else Steady(steady),
         sources=who,
         data_until=sources.heard_until(who),
         grace=sources.grace(who),
-    )
-
-
-def is_refilling(watched: Watched, sources: Sources, steady: float) -> bool:
-    """Say whether a source of this rule began to speak so lately that windows may have holes."""
-    return any(
-        sources.spoke_for(source, steady) < _refill(watched, source, sources)
-        for source in watched.sources
     )
 
 
@@ -57,7 +74,8 @@ def _sight(
     who: tuple[str, ...],
     sources: Sources,
     steady: float,
-    evidence: Collection[Labels] | None,
+    *,
+    proven: bool,
 ) -> Sight:
     if not watched.needs.selectors:
         return CLEAR
@@ -68,18 +86,17 @@ def _sight(
     if len({*silent, *mute}) == len(who):
         return BLIND if silent else UNHEARD
     if silent or mute:
-        return DIM
+        return PARTLY
     spoken = min(sources.spoke_for(source, steady) for source in who)
     if spoken >= max(_refill(watched, source, sources) for source in who):
         return CLEAR
-    known = evidence is not None and labels in evidence
     warm = spoken >= max(map(sources.warm_up, who))
     came = watched.is_fresh(labels) if watched.needs.alone else warm
-    return CLEAR if known and came else DIM
+    return CLEAR if proven and came else REFILLING
 
 
 def _for_absence(quiet: bool, sources: Sources, steady: float) -> Sight:
     """A rule that looks for absence believes silence, once everybody had time to speak."""
     if steady - sources.started < UNEXPECTED:
         return WAITING
-    return DIM if quiet else CLEAR
+    return PARTLY if quiet else CLEAR

@@ -64,6 +64,11 @@ class Sources:
         usual = max(UNEXPECTED, PATIENCE * voice.gap if voice else 0.0)
         return steady - last > (expect.total_seconds() if expect else usual)
 
+    def has_left(self, source: str, steady: float, seconds: float) -> bool:
+        """Say whether it is one that nobody expects, and was not heard for so long."""
+        voice = self._voices.get(source)
+        return self._expect(source) is None and (not voice or steady - voice.last > seconds)
+
     def silent(self, steady: float) -> tuple[str, ...]:
         """Return the expected sources that are silent, sorted."""
         expected = (name for name, source in self._expected().items() if source.expect)
@@ -91,6 +96,13 @@ class Sources:
         """Return the time of the newest sample of any of them."""
         times = [self._voices[source].newest for source in sources if source in self._voices]
         return utc(max(times)) if times else None
+
+    def heard_at(self, sources: Iterable[str]) -> Steady | None:
+        """Return since when every one of them was heard; None where one was not."""
+        names = tuple(sources)
+        if not names or any(source not in self._voices for source in names):
+            return None
+        return Steady(min(self._voices[source].last for source in names))
 
     def _expect(self, source: str) -> timedelta | None:
         known = self._expected().get(source)

@@ -32,12 +32,16 @@ class Moved:
         """Say whether the row of this series must be written; a new value alone does not."""
         if self.before is None or self.after is None:
             return self.before is not self.after
-        return replace(self.before, value=None) != replace(self.after, value=None)
+        return _lasting(self.before) != _lasting(self.after)
 
     def telling(self, alert: Alert) -> "Moved":
         """Return the same move with the alert as it is told; a state that ends keeps none."""
         after = None if self.after is None else replace(self.after, alert=alert)
         return replace(self, after=after)
+
+
+def _lasting(state: RuleState) -> RuleState:
+    return replace(state, value=None, true_at=None)
 
 
 def judged(

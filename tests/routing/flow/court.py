@@ -58,10 +58,12 @@ class MemorySeries:
         return self.select(matchers, start, end).labels
 
     def label_names(self, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
-        return ()
+        found = self.series(matchers, 0.0, float("inf"))
+        return tuple(sorted({name for labels in found for name, _ in labels}))
 
     def label_values(self, name: str, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
-        return ()
+        found = self.series(matchers, 0.0, float("inf"))
+        return tuple(sorted({labels.get(name) for labels in found} - {""}))
 
 
 @dataclass
@@ -70,6 +72,7 @@ class RecordingDoor:
 
     told: list[Alert] = field(default_factory=list)
     fault: StorageUnavailable | None = None
+    transactions: int = 0
 
     async def receive(
         self, alerts: Sequence[Alert], *, also: Callable[[Any], Awaitable[None]] | None = None
@@ -77,6 +80,7 @@ class RecordingDoor:
         if self.fault is not None:
             raise self.fault
         self.told += alerts
+        self.transactions += also is not None
 
 
 def playbook(**expect: timedelta | None) -> Playbook:
@@ -101,7 +105,7 @@ class Court:
         self.recording = recording
         self.judge = self.sit()
 
-    def sit(self, database: Database | None = None, door: Any = None) -> Judge:
+    def sit(self, database: Database | None = None, door: Any = None, gather: float = 0.0) -> Judge:
         """Return a new judge over the same samples: what a restart does."""
         self.judge = Judge(
             self.metrics,
@@ -111,7 +115,7 @@ class Court:
             self.playbook,
             self.groups,
             append=self.append if self.recording else None,
-            gather=0.0,
+            gather=gather,
         )
         return self.judge
 

@@ -5,11 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from routing.flow.judge_memory import Memory
 from storage.errors import StorageUnavailable
 from storage.model.labels import Labels
-from storage.model.sample import STALE
-from tests.routing.flow.court import Court, RecordingDoor, playbook, rules
+from storage.model.sample import STALE, Appended
+from tests.routing.flow.court import Court, playbook, rules
 
 MINUTE = timedelta(minutes=1)
 HOT = "{alert: Hot, expr: cpu > 0.9, labels: {severity: critical}}"
@@ -118,7 +117,7 @@ async def test_a_silent_source_holds_only_its_own_series() -> None:
 
 async def test_a_silent_source_does_not_hide_what_another_shows() -> None:
     court = Court("{alert: Sum, expr: sum(errors) > 5}", prom=MINUTE, edge=MINUTE)
-    await court.send("errors", 1, source="edge", at="edge")
+    await court.send("errors", 1, source="edge", instance="edge")
     for _ in range(10):
         await court.send("errors", 1, source="prom")
         await court.turn(10)
@@ -261,7 +260,7 @@ async def test_recorded_series_are_stored_and_judged() -> None:
 
 
 async def test_a_sample_from_the_future_moves_nobody_elses_state() -> None:
-    court = Court("{alert: Slow, expr: 'rate(busy[1m]) < 5'}", prom=MINUTE)
+    court = Court("{alert: Slow, expr: 'rate(busy[1m]) < 1'}", prom=MINUTE)
     for tick in range(13):
         await court.send("busy", tick * 100.0, instance="a")
         await court.turn(10)
@@ -283,14 +282,11 @@ async def test_arrivals_are_gathered() -> None:
         return await instant(query, at)
 
     court.metrics.instant = counting  # type: ignore[assignment,method-assign]
-    judge = court.sit()
-    judge._gather = 0.05
+    judge = court.sit(gather=0.05)
     for place in range(20):
         samples = [court.sample("cpu", 0.95, instance=f"i{place}")]
         fresh = court.series.append(samples)
         assert fresh
-        from storage.model.sample import Appended
-
         await judge.arrived("prom", Appended(stored=1, stored_at=0.0, fresh=fresh), True)
         await asyncio.sleep(0)
     await judge.drain()
@@ -299,8 +295,12 @@ async def test_arrivals_are_gathered() -> None:
     await judge.close()
 
 
-async def test_the_order_of_rules_memory_never_forks() -> None:
-    assert Memory(RecordingDoor()).rules() == ()
+async def test_what_changes_nothing_costs_no_transaction() -> None:
+    court = Court(HOT, prom=MINUTE)
+    for value in (0.95, 0.96, 0.97):
+        await court.send("cpu", value, instance="a")
+        await court.turn(20)
+    assert court.door.transactions == 1
 
 
 async def test_without_rules_the_judge_still_turns() -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from routing.rules.lifecycle import (
     BLIND,
     CLEAR,
-    DIM,
+    PARTLY,
+    REFILLING,
     UNHEARD,
     WAITING,
     Change,
@@ -42,8 +43,15 @@ def seen(value: float = 7.0, sight: Sight = CLEAR) -> Look:
     return Look(labels=SERIES, value=value, sight=sight, data_until=LAST, grace=EXPECT)
 
 
-def gone(sight: Sight = CLEAR) -> Look:
-    return Look(labels=SERIES, value=None, sight=sight, data_until=LAST, grace=EXPECT)
+def gone(sight: Sight = CLEAR, *, heard: float = 0) -> Look:
+    return Look(
+        labels=SERIES,
+        value=None,
+        sight=sight,
+        heard=Steady(1000.0 + heard),
+        data_until=LAST,
+        grace=EXPECT,
+    )
 
 
 def state(phase: Phase, ago: float = 0, **more: object) -> RuleState:
@@ -65,7 +73,7 @@ PENDING, FIRING, RECOVERING = Phase.PENDING, Phase.FIRING, Phase.RECOVERING
     pytest.param(None, gone(), AT_ONCE, None, None, id="nothing-wrong-nothing-happens"),
     pytest.param(None, seen(), AT_ONCE, FIRING, Change.FIRED, id="without-for-it-fires-at-once"),
     pytest.param(None, seen(), HELD, PENDING, None, id="with-for-it-waits"),
-    pytest.param(None, seen(sight=DIM), AT_ONCE, FIRING, Change.FIRED,
+    pytest.param(None, seen(sight=PARTLY), AT_ONCE, FIRING, Change.FIRED,
         id="one-silent-source-does-not-hide-the-trouble-of-another"),
     pytest.param(None, seen(sight=UNHEARD), AT_ONCE, FIRING, Change.FIRED,
         id="a-sample-stored-before-a-crash-is-judged-after-it"),
@@ -89,7 +97,7 @@ PENDING, FIRING, RECOVERING = Phase.PENDING, Phase.FIRING, Phase.RECOVERING
         id="gone-while-its-source-is-silent-is-held"),
     pytest.param(state(FIRING), gone(UNHEARD), AT_ONCE, FIRING, Change.NO_DATA,
         id="gone-after-a-restart-is-held"),
-    pytest.param(state(FIRING), gone(DIM), AT_ONCE, FIRING, Change.NO_DATA,
+    pytest.param(state(FIRING), gone(PARTLY), AT_ONCE, FIRING, Change.NO_DATA,
         id="gone-while-one-source-is-silent-is-held"),
     pytest.param(state(FIRING), seen(sight=BLIND), AT_ONCE, FIRING, Change.NO_DATA,
         id="old-samples-that-still-say-so-are-no-data"),
@@ -103,6 +111,14 @@ PENDING, FIRING, RECOVERING = Phase.PENDING, Phase.FIRING, Phase.RECOVERING
         id="after-a-restart-old-samples-are-not-data-again"),
     pytest.param(state(FIRING, no_data_since=LAST), gone(), AT_ONCE, None, Change.RESOLVED,
         id="fresh-evidence-resolves-what-was-held"),
+    pytest.param(state(FIRING, true_at=Steady(990.0)), gone(heard=-11), AT_ONCE, FIRING, None,
+        id="a-window-may-drain-before-its-source-counts-as-silent"),
+    pytest.param(state(FIRING, true_at=Steady(990.0)), gone(heard=-10), AT_ONCE, None,
+        Change.RESOLVED, id="gone-after-its-source-spoke-again-is-over"),
+    pytest.param(state(PENDING, 20, true_at=Steady(990.0)), gone(heard=-11), HELD, PENDING, None,
+        id="pending-does-not-drain-away-either"),
+    pytest.param(state(FIRING), gone(REFILLING), AT_ONCE, FIRING, None,
+        id="while-windows-refill-it-is-held-without-a-word"),
     pytest.param(state(FIRING), gone(), KEPT, RECOVERING, None, id="kept-firing-first"),
     pytest.param(state(RECOVERING, 599), gone(), KEPT, RECOVERING, None, id="kept-still"),
     pytest.param(state(RECOVERING, 600), gone(), KEPT, None, Change.RESOLVED, id="kept-enough"),
@@ -130,11 +146,14 @@ def test_the_wait_follows_elapsed_time_and_not_the_wall_clock() -> None:
     assert (after.phase, told) == (PENDING, None)
 
 
-SIGHTS = st.sampled_from([CLEAR, DIM, UNHEARD, WAITING, BLIND])
+SIGHTS = st.sampled_from([CLEAR, PARTLY, REFILLING, UNHEARD, WAITING, BLIND])
 LOOKS = st.builds(
-    lambda value, sight: Look(labels=SERIES, value=value, sight=sight, grace=EXPECT),
+    lambda value, sight, heard: Look(
+        labels=SERIES, value=value, sight=sight, heard=Steady(heard), grace=EXPECT
+    ),
     st.one_of(st.none(), st.floats(0, 10)),
     SIGHTS,
+    st.floats(1000, 10_000),
 )
 WAITS = st.builds(
     lambda hold, keep: Waits(hold=timedelta(seconds=hold), keep_firing_for=timedelta(seconds=keep)),
@@ -157,6 +176,10 @@ def test_what_fires_never_resolves_without_sight(
         if told is Change.RESOLVED:
             assert look.sight.end
             assert look.value is None
+            assert before is not None
+            assert before.true_at is not None
+            assert look.heard is not None
+            assert look.heard >= before.true_at
         if told is Change.FIRED:
             assert not firing
             assert look.value is not None

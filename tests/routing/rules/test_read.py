@@ -158,8 +158,7 @@ def test_advice_for_rules_that_page_without_help() -> None:
         "one of critical, warning, informational, predictive, info",
         "f:24:9: CpuHot: no annotation 'summary': "
         "the message can say no more than the alert's name",
-        "f:24:9: CpuHot: no annotation 'runbook_url': "
-        "who is rung at night has nothing to follow",
+        "f:24:9: CpuHot: no annotation 'runbook_url': who is rung at night has nothing to follow",
     ]
     page = SHOP.replace("severity: critical", "severity: critcal")
     assert "did you mean 'critical'?" in str(findings(parse_rules(page, "f"))[0])
