@@ -48,7 +48,8 @@ def top(message: Message, *, ping: bool) -> Rendering:
     ]
     if message.summary:
         blocks.append(_section(plain(message.summary, LONGEST_SUMMARY)))
-    blocks += _facts(message.facts)
+    known = ("Severity", str(message.severity))  # the headline says it already
+    blocks += _facts([fact for fact in message.facts if fact != known])
     blocks += _footer(message)
     if buttons := _buttons(message):
         blocks.append(buttons)
@@ -96,8 +97,8 @@ def packed(lines: Iterable[str], longest: int = SECTION) -> list[str]:
 
 
 def _rendering(message: Message, blocks: list[Block], pings: str) -> Rendering:
-    state = message.status.capitalize() if message.status else message.severity.capitalize()
-    told = f"{state}: {message.title}"
+    state = f"{message.status}, {message.severity}" if message.status else str(message.severity)
+    told = f"{state.capitalize()}: {message.title}"
     if message.summary:
         told += f" - {flat(message.summary)}"
     text = escaped(told, LONGEST_TEXT)

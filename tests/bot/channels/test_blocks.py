@@ -190,7 +190,7 @@ def test_the_state_is_said_in_words(status: Status) -> None:
     message = replace(SLOW, status=status, actions=ACTIONS[status], asked=asked)
     rendering = top(message, ping=True)
     assert rendering.blocks[1]["text"]["text"] == STATES[status]
-    assert rendering.text.startswith(f"{status.capitalize()}: #42 CheckoutSlow")
+    assert rendering.text.startswith(f"{status.capitalize()}, critical: #42 CheckoutSlow")
     labels = [one["text"]["text"] for one in rendering.blocks[-1]["elements"] if "value" in one]
     assert labels == [action.label for action in ACTIONS[status]]
 
@@ -209,7 +209,6 @@ def test_facts_links_and_buttons_of_a_whole_message() -> None:
     fields = [field["text"] for field in blocks[3]["fields"]]
     assert fields == [
         "*State*\ntriggered, asked Ada",
-        "*Severity*\ncritical",
         "*Since*\n12:00 UTC",
         "*Runbook*\n<https://wiki.example.com/checkout?a=1&amp;b=2>",
     ]

@@ -263,7 +263,7 @@ async def test_what_slack_cannot_show_is_said_in_plain_words(
     slack.faults.add(Fault(failure=Failure.ERROR, error=word, times=1))
     await channel.send(replace(OPEN, title="#42 <b> & co", lines=()), "C1", KEY, post)
     (top,) = slack.messages("C1")
-    assert top.text.endswith("Triggered: #42 &lt;b&gt; &amp; co - p99 is 3.2 s")
+    assert top.text.endswith("Triggered, critical: #42 &lt;b&gt; &amp; co - p99 is 3.2 s")
     assert top.blocks == []
     assert ("<@U1>" in top.text) is not editing
 
