@@ -90,8 +90,8 @@ def check(config: ConfigPath = DEFAULT_CONFIG) -> None:
     faults.raise_all()
     counted = sum(len(group.rules) for group in groups)
     print(
-        f"{config}: all is well: {len(read.people)} people, {len(read.policies)} policies, "
-        f"{counted} rules in {len(files)} files, channels {', '.join(read.channels) or 'none'}"
+        f"{config}: all is well: people {len(read.people)}, policies {len(read.policies)}, "
+        f"rule files {len(files)}, rules {counted}, channels {', '.join(read.channels) or 'none'}"
     )
 
 
@@ -123,7 +123,7 @@ def rules_check(files: Annotated[list[Path], typer.Argument(help="Rule files.")]
 
     groups = read_rules(files)
     counted = sum(len(group.rules) for group in groups)
-    print(f"All is well: {counted} rules in {len(groups)} groups.")
+    print(f"All is well: files {len(files)}, groups {len(groups)}, rules {counted}.")
 
 
 @app.command("send-test")

@@ -154,14 +154,14 @@ def _answer(found: dict[str, Any]) -> Answer:
 
 
 def _reason(error: urllib.error.HTTPError) -> str:
-    """Return what the server said, or what the code means to us."""
-    if error.code in (401, 403):
-        return "this token is not known there; server.tokens names those that are"
+    """Return what the server said, and what to do where it is the token."""
     try:
         found = json.loads(error.read(65_536))
-        return clean(str(found.get("error") or found.get("detail") or error.reason))
-    except (ValueError, AttributeError):
-        return str(error.reason)
+        said = clean(str(found["error"]))
+    except (ValueError, KeyError, TypeError, OSError):
+        said = str(error.reason)
+    is_token = error.code in (401, 403)
+    return f"{said}; TOCSIN_TOKEN or --token must be one of server.tokens" if is_token else said
 
 
 def clean(text: str) -> str:
