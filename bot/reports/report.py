@@ -59,7 +59,7 @@ class Window:
     end: datetime
 
     @property
-    def before(self) -> "Window":
+    def before(self) -> Window:
         """The period of the same length right before this one."""
         length: timedelta = self.end - self.start
         return Window(start=self.start - length, end=self.start)
