@@ -5,12 +5,13 @@ import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.delivery import body
-from routing.delivery.channel import Channel, ChannelKind, Rejected, TryLater
+from routing.delivery.channel import Channel, ChannelKind, Receipt, Rejected, TryLater
 from routing.flow.current import Current
 from routing.flow.failover import move_overdue
 from routing.flow.flights import Flight, cleared
@@ -65,6 +66,7 @@ class Sender:
         self._outcomes = Outcomes(database, clock, channels, playbook, wake)
         self._tasks: set[asyncio.Task[None]] = set()
         self._recorder = Recorder(database, clock, playbook, wake, jitter)
+        self._claiming = asyncio.Lock()
         self._stopping = False
         self._outlive = Outlive("sender", clock)
         self.turned_at: Steady = clock.steady()
@@ -81,8 +83,15 @@ class Sender:
         """
         self.turned_at = self._clock.steady()
         await self._recorder.catch_up()
-        if self._stopping:
-            return 0
+        async with self._claiming:
+            flights = [] if self._stopping else await self._take_off()
+        for flight in flights:
+            task = asyncio.create_task(self._fly(flight))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return len(flights)
+
+    async def _take_off(self) -> list[Flight]:
         flights: list[Flight] = []
         try:
             claimed = 1
@@ -93,11 +102,7 @@ class Sender:
             for flight in flights:
                 self._lanes.leave(flight.place)
             raise
-        for flight in flights:
-            task = asyncio.create_task(self._fly(flight))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-        return len(flights)
+        return flights
 
     async def _claim(self, tx: AsyncConnection, flights: list[Flight]) -> int:
         now = self._clock.steady()
@@ -140,6 +145,11 @@ class Sender:
             self._lanes.leave(flight.place)
             return
         result = await self._send(flight)
+        told = {"key": flight.message.key, "channel": flight.message.channel}
+        if isinstance(result, Receipt):
+            log.info("sent", **told)
+        else:
+            log.warning("not sent", reason=str(result), **told)
         await self._recorder.note(flight, result)  # its lane stays taken until that is done
         now = self._clock.steady()
         if isinstance(result, TryLater):
@@ -173,7 +183,7 @@ class Sender:
         try:
             async with asyncio.timeout(self._patience):
                 return await channel.send(
-                    body.read(message.body), message.address, message.key, flight.post
+                    _said(message), message.address, message.key, flight.post
                 )
         except (Rejected, TryLater) as word:
             return word
@@ -236,8 +246,17 @@ class Sender:
         """
         self._stopping = True
         self._wake.sender.set()
+        async with self._claiming:  # what is being claimed this moment still goes
+            pass
+        await asyncio.sleep(0)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout)
         with suppress(StorageUnavailable):
             await self._recorder.catch_up()
         return len(self._tasks) + self._recorder.kept
+
+
+def _said(message: OutboxMessage) -> Message:
+    """Return what is to be said; a try that a crash cut off is told, for the channel to look."""
+    said = body.read(message.body)
+    return replace(said, doubted_since=message.created_at) if message.doubted else said

@@ -13,10 +13,9 @@ from routing.flow.wake import Wake
 from routing.incidents.effects import SetTimer
 from routing.playbook import Playbook
 from storage.clock import Clock
-from storage.model.delivery import DeliveryStatus, OutboxMessage, Purpose
 from storage.model.incident import Incident, IncidentId, Status
 from storage.model.timer import Timer, TimerKind
-from storage.sql import audit, incidents, outbox, timers
+from storage.sql import audit, incidents, timers
 from storage.sql import housekeeping as old_rows
 from storage.sql.database import Database
 
@@ -27,15 +26,15 @@ AT_ONCE = 500
 NOW = timedelta(0)
 
 
-def missing_timer(
-    incident: Incident, running: Sequence[Timer], owed: Sequence[OutboxMessage], moment: Moment
-) -> SetTimer | None:
+def missing_timer(incident: Incident, running: Sequence[Timer], moment: Moment) -> SetTimer | None:
     """Return the timer that an open incident lacks; None where all is well. Never seen to happen.
 
     Without it the incident would stay silent for good: the promise that it rings on is kept by
-    the timer alone.
+    the timer alone. One set for a step or a round that is over is as good as none.
     """
-    kinds, here = {timer.kind for timer in running}, incident.round
+    here, following = incident.round, incident.step + 1
+    kinds = {timer.kind for timer in running if timer.round == here}
+    rings = any(timer.kind is TimerKind.ESCALATE and timer.step == following for timer in running)
     match incident.status:
         case Status.GATHERING if TimerKind.GROUP_READY not in kinds:
             return SetTimer(TimerKind.GROUP_READY, NOW)
@@ -45,11 +44,8 @@ def missing_timer(
             left = (incident.snoozed_until or moment.now) - moment.now
             return SetTimer(TimerKind.SNOOZE_ENDS, max(NOW, left), here)
         case Status.TRIGGERED if incident.severity.escalates:
-            waiting = any(
-                it.purpose is Purpose.PAGE and it.status is DeliveryStatus.WAITING for it in owed
-            )
-            if TimerKind.ESCALATE not in kinds and not waiting:
-                return SetTimer(TimerKind.ESCALATE, NOW, here, incident.step + 1)
+            if TimerKind.ESCALATE not in kinds or not rings:
+                return SetTimer(TimerKind.ESCALATE, NOW, here, following)
     return None
 
 
@@ -132,6 +128,4 @@ OPEN = tuple(status for status in Status if status.is_open)
 
 
 async def _missing(tx: AsyncConnection, incident: Incident, moment: Moment) -> SetTimer | None:
-    running = await timers.of_incident(tx, incident.id)
-    owed = [] if running else await outbox.of_incident(tx, incident.id)
-    return missing_timer(incident, running, owed, moment)
+    return missing_timer(incident, await timers.of_incident(tx, incident.id), moment)

@@ -70,7 +70,9 @@ def follow(before: Incident | None, change: Transition, expand: Expand, now: dat
     """
     facts = (Fact(what=change.what, because=change.because),) if change.what else ()
     decision = Decision(before=before, after=change.incident, facts=facts)
-    for effect in change.effects:
+    # Page steps last: the timer of a step that takes over from one that reached nobody must
+    # stand behind that one's, since the last counts.
+    for effect in sorted(change.effects, key=lambda it: isinstance(it, PageStep)):
         decision = _with(decision, effect, expand, now)
     return decision
 

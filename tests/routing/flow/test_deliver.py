@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routing.delivery.channel import Message, Receipt, TryLater
 from routing.flow.deliver import Sender
 from routing.incidents.events import Acknowledge
+from storage.errors import StorageUnavailable
 from storage.model.delivery import DeliveryStatus, Post, Purpose
 from storage.model.incident import IncidentId, Status
 from storage.sql import outbox
@@ -213,6 +214,53 @@ async def test_a_crashed_stranger_s_messages_come_back_with_their_lease(here: To
     assert here.slack.sent == []
     await here.turn(2)
     assert len(here.slack.rooms) == 1
+
+
+class Outage:
+    """A database that can be away: it refuses everything until it is back."""
+
+    def __init__(self, database: Database) -> None:
+        self.database, self.away = database, False
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        if self.away:
+            raise StorageUnavailable("the disk is full")
+        async with self.database.transaction() as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        if self.away:
+            raise StorageUnavailable("the disk is full")
+        async with self.database.reading() as tx:
+            yield tx
+
+
+async def test_what_was_sent_while_the_database_was_away_is_noted_later_and_not_sent_again(
+    here: Town,
+) -> None:
+    frail = Outage(here.database)
+    kinds = {"sms": (here.sms.kind(), here.sms), "slack": (here.slack.kind(), here.slack)}
+    ours = Sender(cast(Database, frail), here.clock, kinds, here.playbook, here.wake, "test")
+    await here.fire()
+
+    def gone(_: Message) -> None:
+        frail.away = True
+
+    here.sms.before = here.slack.before = gone
+    await ours.start_due()
+    assert await ours.drain(5) > 0  # sent, and not noted yet
+    sent = (len(here.sms.sent), len(here.slack.sent))
+    with pytest.raises(StorageUnavailable):
+        await ours.start_due()
+    here.clock.advance(300)
+    frail.away = False
+    await ours.start_due()
+    assert await ours.drain(5) == 0
+    here.sms.before = here.slack.before = lambda _: None
+    await here.sender.send_due()
+    assert (len(here.sms.sent), len(here.slack.sent)) == sent
 
 
 async def test_drain_finishes_what_is_on_its_way_and_begins_nothing(here: Town) -> None:

@@ -148,6 +148,8 @@ async def test_a_step_that_names_nobody_is_passed_over_aloud(tmp_path: Path) -> 
         await here.turn()
         assert [sent.address for sent in here.sms.pages] == ["sms-cy"]
         assert "step 1 reached nobody; step 2 at once" in await here.facts()
+        await here.turn(901)
+        assert [sent.address for sent in here.sms.pages] == ["sms-cy", "sms-cy"]
 
 
 async def test_an_sms_that_is_proven_lost_goes_on(here: Town) -> None:
