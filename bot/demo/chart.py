@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
 
-WIDTH, HEIGHT = 720, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 58, 30
-MARK_GAP = 19
+WIDTH, HEIGHT = 400, 236
+LEFT, RIGHT, TOP, BOTTOM = 38, 10, 58, 24
+MARK_GAP, MARK_SIZE = 17, 8
 STEPS = (5, 10, 15, 30, 60, 120, 300, 600, 3_600, 21_600, 86_400)
 """Seconds between two times at the foot."""
 
@@ -65,7 +65,7 @@ def svg(outage: Outage, palette: Palette) -> str:
     runs = _runs([(x(t), y(v), v) for t, v in zip(outage.times, outage.values, strict=True)])
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label={quoteattr(outage.title)} font-family="system-ui, sans-serif" font-size="13">',
+        f'aria-label={quoteattr(outage.title)} font-family="system-ui, sans-serif" font-size="12">',
         f'<text x="0" y="14" fill="{palette.ink}" font-weight="600">{escape(outage.title)}</text>',
         *_axis(top, y, outage.unit, palette),
         *(_area(run, palette) for run in runs),
@@ -110,7 +110,7 @@ def _axis(top: float, y: Scale, unit: str, palette: Palette) -> list[str]:
         value = top / 1.1 * part
         found.append(
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}" '
-            f'stroke="{palette.line}"/><text x="{LEFT - 8}" y="{y(value) + 4:.1f}" '
+            f'stroke="{palette.line}"/><text x="{LEFT - 6}" y="{y(value) + 4:.1f}" '
             f'text-anchor="end" fill="{palette.dim}">{_written(value, unit)}</text>'
         )
     return found
@@ -136,19 +136,19 @@ def _marks(marks: Sequence[tuple[float, str]], x: Scale, palette: Palette) -> li
             f"<g><title>{escape(what)}</title>"
             f'<path d="M{label:.1f},44 L{here:.1f},{TOP} L{here:.1f},{HEIGHT - BOTTOM}" '
             f'fill="none" stroke="{palette.dim}" stroke-width="1"/>'
-            f'<circle cx="{label:.1f}" cy="36" r="9" fill="{palette.ink}"/>'
-            f'<text x="{label:.1f}" y="40" text-anchor="middle" font-size="11" font-weight="600" '
+            f'<circle cx="{label:.1f}" cy="36" r="{MARK_SIZE}" fill="{palette.ink}"/>'
+            f'<text x="{label:.1f}" y="40" text-anchor="middle" font-size="10" font-weight="600" '
             f'fill="{palette.area}">{number}</text></g>'
         )
     return found
 
 
 def _times(low: float, high: float, x: Scale, palette: Palette) -> list[str]:
-    step = next((step for step in STEPS if (high - low) / step <= 9), STEPS[-1])
+    step = next((step for step in STEPS if (high - low) / step <= 7), STEPS[-1])
     found, at = list[str](), 0
     while low + at <= high:
         found.append(
-            f'<text x="{x(low + at):.1f}" y="{HEIGHT - 8}" text-anchor="middle" '
+            f'<text x="{x(low + at):.1f}" y="{HEIGHT - 6}" text-anchor="middle" '
             f'fill="{palette.dim}">{at} s</text>'
         )
         at += step

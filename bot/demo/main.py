@@ -39,7 +39,8 @@ def run(
     """Run the demo until Ctrl-C or SIGTERM; return the exit code.
 
     port: where the page is; 0: 9099, or any free port where that is taken.
-    directory: where everything is kept; None: a fresh one, removed at the end unless `keep`.
+    directory: where everything is kept, and its configuration edited between two runs; None: a
+               fresh one, removed at the end unless `keep`.
     Raises ConfigError where `slack` is wanted and its tokens do not work.
     """
     given = dict(os.environ if environ is None else environ)
@@ -63,9 +64,10 @@ def _config(slack: bool, environ: Mapping[str, str]) -> str:
 
 
 def _furnish(place: Path, config: str) -> None:
-    """Put configuration and rules there."""
-    (place / "config.yaml").write_text((HERE / config).read_text())
-    (place / "rules.yaml").write_text((HERE / "rules.yaml").read_text())
+    """Put configuration and rules there; what somebody edited stays as it is."""
+    for name, original in (("config.yaml", config), ("rules.yaml", "rules.yaml")):
+        if not (place / name).exists():
+            (place / name).write_text((HERE / original).read_text())
 
 
 def _free_port(wanted: int) -> int:

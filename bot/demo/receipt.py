@@ -15,7 +15,7 @@ class Moment(StrEnum):
     SAMPLED = "sample taken"
     STORED = "stored"
     JUDGED = "judged"
-    SHOWN = "shown in the channel"
+    SHOWN = "shown in channel"
     KILLED = "engine killed"
     BACK = "engine back"
     RUNG = "phone rang"

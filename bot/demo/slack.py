@@ -7,7 +7,11 @@ import aiohttp
 
 from storage.errors import ConfigError
 
-API = "https://slack.com/api/"
+APIS = {
+    "TOCSIN_SLACK_API": "https://slack.com/api/",
+    "TOCSIN_TWILIO_API": "https://api.twilio.com",
+}
+"""Where the two are asked; the environment can say otherwise."""
 TWILIO = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM", "TOCSIN_PHONE")
 PATIENCE = aiohttp.ClientTimeout(total=10)
 
@@ -34,7 +38,7 @@ async def slack_environment(environ: Mapping[str, str]) -> dict[str, str]:
             "its pages show both tokens"
         )
     found = {
-        "TOCSIN_SLACK_API": environ.get("TOCSIN_SLACK_API", API),
+        **{name: environ.get(name, address) for name, address in APIS.items()},
         "TOCSIN_SLACK_CHANNEL": environ.get("TOCSIN_SLACK_CHANNEL", ""),
         "TOCSIN_SLACK_USER": environ.get("TOCSIN_SLACK_USER", ""),
     }

@@ -113,6 +113,17 @@ class Api:
         ]
         return page(found, args, "channels")
 
+    def joined(self, args: Json) -> Json:
+        """Answer the channels that our bot is in; without `user` Slack means whose token it is."""
+        everything = self.listing({**args, "limit": 999, "cursor": ""})["channels"]
+        return page([found for found in everything if found.get("is_member")], args, "channels")
+
+    def members(self, args: Json) -> Json:
+        """Answer who is in a channel: everybody, in this workspace."""
+        self._channel(args)
+        there = [user.id for user in self.space.users.values() if not user.deleted]
+        return page(there, args, "members")
+
     def history(self, args: Json) -> Json:
         channel = self._readable(args)
         found = [
@@ -317,6 +328,8 @@ METHODS: dict[str, Method] = {
     "chat.getPermalink": Method(Api.permalink),
     "conversations.info": Method(Api.info, _SEE),
     "conversations.list": Method(Api.listing, _SEE),
+    "conversations.members": Method(Api.members, _SEE),
+    "users.conversations": Method(Api.joined, _SEE),
     "conversations.history": Method(Api.history, _READ),
     "conversations.replies": Method(Api.replies, _READ),
     "conversations.open": Method(Api.open_direct, ("im:write",), json=True),
