@@ -126,10 +126,14 @@ async def outcome(side: Side, taken: Mapping[int, float]) -> Outcome:
 
 
 def _tops(calls: Sequence[Mapping[str, Any]]) -> dict[int, list[float]]:
-    """Return trial -> monotonic seconds at which its top messages were answered 200."""
+    """Return trial -> monotonic seconds at which its messages in the rooms were answered 200.
+
+    Replies in a thread and direct messages are no top messages.
+    """
     found = dict[int, list[float]]()
     for call in calls:
-        if call["method"] == POST and call["done"] and not call["args"].get("thread_ts"):
+        is_top = call["channel"] in ROOMS and not call["args"].get("thread_ts")
+        if call["method"] == POST and call["done"] and is_top:
             named = re.search(r"trial-(\d+)", json.dumps(call["args"]))
             trial = int(named[1]) if named else -1
             found.setdefault(trial, []).append(call["answered_at"])

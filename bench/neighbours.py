@@ -3,11 +3,14 @@
 Rules are evaluated every second; no group waits, and each alert is a group of its own.
 """
 
+import asyncio
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+
+import aiohttp
 
 from bench.processes import Program, free_port, running
 from bench.scene import RULES
@@ -74,7 +77,19 @@ async def prometheus(folder: Path, alerts_to: Program) -> AsyncIterator[Program]
         "--web.enable-remote-write-receiver",
     ]
     async with running("prometheus", arguments, folder, port) as program:
+        await _found(program)
         yield program
+
+
+async def _found(program: Program) -> None:
+    """Wait until Prometheus knows its Alertmanager: seconds pass after it says it is ready."""
+    url = f"{program.address}/api/v1/alertmanagers"
+    async with aiohttp.ClientSession() as session:
+        while True:
+            async with session.get(url) as answer:
+                if (await answer.json())["data"]["activeAlertmanagers"]:
+                    return
+            await asyncio.sleep(0.1)
 
 
 def missing() -> str:
