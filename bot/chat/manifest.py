@@ -17,7 +17,6 @@ BOT_SCOPES = (
     "files:write",  # charts and files of reports
     "groups:history",
     "groups:read",
-    "im:write",  # tell a person directly where no room is
     "users:read",
 )
 SHORT_FORMS = ("ack", "resolve", "alerts", "report")

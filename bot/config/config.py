@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bot.config.channels import Opened
 from bot.config.fields import (
+    DatabaseAddress,
     Duration,
     Files,
     Folder,
@@ -84,7 +85,7 @@ class Storage(Section):
     """
 
     directory: Annotated[Folder, Field(validate_default=True)] = Path("data")
-    database: Secret | None = None
+    database: DatabaseAddress | None = None
     history: PositiveDuration = 365 * DAY
     samples: Samples = Samples()
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from bot.config.phone import parse_phone
+from bot.config.secret import Secret
 from storage.errors import QueryError
 from storage.model.labels import Matcher, MatchOp
 from storage.units import parse_bytes, parse_duration
@@ -134,6 +135,13 @@ def _under(path: Path, info: ValidationInfo) -> Path:
     return info.context["folder"] / path if info.context else path
 
 
+def _database(value: Secret, info: ValidationInfo) -> Secret:
+    """Let a plain file stand in the configuration's folder; an address stays as it is."""
+    if "://" in value.reveal() or not info.context:
+        return value
+    return Secret(str(info.context["folder"] / value.reveal()))
+
+
 def _files(value: Any, info: ValidationInfo) -> tuple[Path, ...]:
     written = _written(value, "a file or a pattern such as rules/*.yaml")
     folder = info.context["folder"] if info.context else Path()
@@ -163,5 +171,6 @@ Folder = Annotated[Path, AfterValidator(_under)]
 """A path; relative ones start at the folder of the configuration file."""
 Files = Annotated[tuple[Path, ...], BeforeValidator(_files)]
 """The files that a pattern finds, at least one, relative to the configuration file's folder."""
+DatabaseAddress = Annotated[Secret, AfterValidator(_database)]
 PhoneNumber = Annotated[str, BeforeValidator(_phone)]
 RoomAddress = Annotated[dict[str, str], AfterValidator(_one_entry)]

@@ -84,7 +84,8 @@ class _Reader:
                 self._faults.add("environment PORT", f"found {port[:20]!r}; {error}")
         address = self._environ.get("DATABASE_URL")
         if address and isinstance(plain["storage"], dict):
-            plain["storage"]["database"] = address
+            is_file = "://" not in address
+            plain["storage"]["database"] = str(Path(address).absolute()) if is_file else address
 
     def _listen_on(self, plain: dict[str, Any], port: int) -> None:
         """Replace the port; where no address is written, platforms expect all of them."""

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,13 +14,14 @@ from threading import Thread
 import pytest
 from ruamel.yaml import YAML
 
+from bot import cli_send_test as sending
 from bot.chat.manifest import manifest
 from bot.chat.speak import verbs
 from bot.cli import main
 from bot.cli_send_test import send_test
 from bot.cli_server import aligned, clean
 from bot.config.channels import Opened
-from bot.config.config import Config, PersonSection
+from bot.config.config import Config, PersonSection, PolicySection
 from routing.delivery.channel import ChannelKind, Message, Receipt, Rejected, TryLater
 from storage.errors import BotError
 from storage.model.delivery import DeliveryStatus, Post
@@ -88,7 +90,10 @@ def test_help_names_every_command_and_imports_nothing_heavy() -> None:
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
-    commands = "serve demo check migrate rules alerts show ack resolve snooze oncall report send-test slack"
+    commands = (
+        "serve demo check migrate rules alerts show ack resolve snooze oncall report "
+        "send-test slack"
+    )
     for command in commands.split():
         assert f"\n  {command} " in done.stdout
 
@@ -305,6 +310,27 @@ class Trial:
         kind = ChannelKind(name="sms", options=Options, open=opening, proves=proves)
         person = PersonSection.model_validate({"phone": "+4930901820"})
         return Config(channels={"sms": Opened(kind, Options())}, people={"ada": person})
+
+
+async def test_a_test_message_without_proof_is_not_called_delivered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sending, "_PAUSE", 0.5)
+    monkeypatch.setattr(sending, "PROOF_WITHIN", timedelta(seconds=0.5))
+    trial = Trial(later=DeliveryStatus.SENT)
+    assert await send_test(trial.config(), "sms", None) == (
+        "sms: sent to +4930901820 (SM1); no proof of delivery yet"
+    )
+
+
+async def test_a_test_message_goes_to_a_room_where_nobody_has_an_address() -> None:
+    config = Trial().config(proves=False).model_copy(update={"people": {}})
+    with pytest.raises(BotError, match=r"^Nobody has an address on sms; say one with --to\.$"):
+        await send_test(config, "sms", None)
+    steps = [{"notify": [{"person": "ada"}]}]
+    policy = PolicySection.model_validate({"steps": steps, "rooms": [{"sms": "C1"}]})
+    roomy = config.model_copy(update={"policies": {"shop": policy}})
+    assert await send_test(roomy, "sms", None) == "sms: sent to C1 (SM1)"
 
 
 async def test_a_test_message_is_sent_and_followed() -> None:

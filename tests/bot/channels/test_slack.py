@@ -168,6 +168,24 @@ async def test_without_a_thread_a_person_is_told_directly(
     assert told.actions == []
 
 
+async def test_what_a_crash_cut_off_is_looked_for(slack: SlackServer, channel: Slack) -> None:
+    """Twice the same from a process that knows nothing of the first time: once in Slack."""
+    post = await posted(channel)
+    after = Slack(options(slack))
+    first = await after.send(replace(OPEN, doubted_since=NOON), "C1", KEY, None)
+    assert first.provider_id == post.message_id
+    acked = await channel.send(ACKED, "C1", KEY, replace(post, told=12))
+    again = await after.send(replace(ACKED, doubted_since=NOON), "C1", KEY, replace(post, told=12))
+    assert again.post == acked.post
+    await channel.send(PAGE, "U2", "page/ben", post)
+    await after.send(replace(PAGE, doubted_since=NOON), "U2", "page/ben", post)
+    await after.close()
+    (top,) = slack.messages("C1")
+    told = [one.text for one in slack.thread("C1", top.ts)]
+    assert told.count("Acknowledged by Ada") == 1
+    assert len(told) == 3, "the story so far, what came later, the page"
+
+
 async def test_a_message_deleted_by_hand_is_posted_anew(slack: SlackServer, channel: Slack) -> None:
     post = await posted(channel)
     slack.messages("C1")[0].deleted_at = 1.0

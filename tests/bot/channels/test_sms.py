@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -128,6 +129,17 @@ async def test_a_call_cut_off_by_the_sender_is_looked_for_as_well(
         await sending
     await send(sms)
     assert len(twilio.sent(ADA)) == 1
+
+
+async def test_a_text_that_a_crash_cut_off_is_looked_for(twilio: TwilioServer, sms: Sms) -> None:
+    sent = await send(sms)
+    after = Sms(options(twilio))
+    doubted = replace(PAGE, doubted_since=datetime.now(UTC))
+    assert await send(after, doubted) == sent
+    other = replace(doubted, summary="p99 is 9 s")
+    assert await send(after, other, "page/ben/sms") != sent
+    await after.close()
+    assert len(twilio.sent(ADA)) == 2
 
 
 async def test_the_same_words_for_another_page_do_ring(twilio: TwilioServer, sms: Sms) -> None:

@@ -6,9 +6,10 @@ from datetime import timedelta
 import pytest
 
 from bot.chat.verb import Reply
+from routing.delivery.channel import Rejected
 from storage.model.incident import Status
 from storage.model.person import OnCallList, Override
-from storage.sql import overrides
+from storage.sql import audit, overrides
 from tests.bot.chat.conftest import Square
 from tests.fakes import NOON
 from tests.routing.town import ADA, BOB, CY, alert, resolved
@@ -129,6 +130,36 @@ async def test_show_tells_everything_about_one(square: Square) -> None:
     assert any(to == "C1" and by == "slack" for _, to, by, _ in receipts)
 
 
+async def test_show_cuts_what_is_long_and_says_what_failed(square: Square) -> None:
+    square.town.sms.fault = Rejected("no such number")
+    await square.town.fire(*(alert(instance=str(number)) for number in range(7)))
+    await square.town.turn()
+    reply = await square.say("show 1")
+    assert "  and 2 more" in reply.text.splitlines()
+    outcomes = {(to, by): outcome for _, to, by, outcome in reply.table[1:]}
+    assert outcomes["Ada", "sms"] == "failed: no such number"
+    assert outcomes["C1", "slack"].startswith("room, sent")
+
+
+async def test_show_and_alerts_say_when_nobody_was_reached(square: Square) -> None:
+    playbook = square.town.playbook()
+    nobody = {id: replace(person, contacts=()) for id, person in playbook.people.items()}
+    square.town.playbook.swap(replace(playbook, people=nobody))
+    await square.town.fire()
+    await square.town.turn()
+    assert (await square.say("alerts")).table[1][2] == "triggered, not delivered"
+    assert "Not delivered: the last step reached nobody" in (await square.say("show 1")).text
+
+
+async def test_show_says_how_long_data_is_missing_and_until_when_it_sleeps(square: Square) -> None:
+    await square.town.fire(replace(alert(), no_data_since=NOON))
+    assert "No data since 12:00 UTC" in (await square.say("show 1")).text
+    await square.say("snooze 1 13h", who=CY)
+    assert "snoozed until 2026-03-03 01:00 UTC by Cy" in (await square.say("show 1")).text
+    await square.say("resolve 1", who=CY)
+    assert "resolved by Cy" in (await square.say("show 1")).text
+
+
 async def test_show_wants_one_number_that_exists(square: Square) -> None:
     assert await square.say("show") == Reply("Which one? Say one number: `show 12`.", refused=True)
     assert await square.say("show 7") == Reply("no incident has the number 7", refused=True)
@@ -149,7 +180,10 @@ async def test_oncall_says_who_and_taking_it_changes_that_for_a_while(square: Sq
     square.town.clock.advance(8 * 3600 + 1)
     assert (await square.say("oncall")).table == (head, ("primary", "Ada", "", "Bob"))
     async with square.town.database.reading() as tx:
+        (fact,) = await audit.between(tx, NOON, NOON + timedelta(days=1), {"override"})
         rows = await overrides.active(tx, NOON + timedelta(hours=1))
+    assert (fact.actor, fact.via) == ("cy", "slack")
+    assert fact.because == "on call on primary for 8 h: taken by cy"
     assert rows == [
         Override(
             oncall="primary",
@@ -178,6 +212,21 @@ async def test_oncall_take_says_what_is_missing(square: Square, text: str, answe
     }
     square.town.playbook.swap(replace(playbook, oncall=lists))
     assert await square.say(text) == Reply(answer, refused=True)
+
+
+async def test_oncall_without_lists_says_so(square: Square) -> None:
+    square.town.playbook.swap(replace(square.town.playbook(), oncall={}))
+    none = "No on-call list is configured; policies name people."
+    assert (await square.say("oncall")).text == none
+    assert (await square.say("oncall take 8h")).text == none
+
+
+async def test_oncall_takes_the_speakers_own_list_of_several(square: Square) -> None:
+    playbook = square.town.playbook()
+    lists = {**playbook.oncall, "second": OnCallList(name="second", people=(CY,))}
+    square.town.playbook.swap(replace(playbook, oncall=lists))
+    reply = await square.say("oncall take 8h", who=CY)
+    assert reply.text == "Cy is on call on second until 20:00 UTC."
 
 
 async def test_help_explains_all_and_one(square: Square) -> None:

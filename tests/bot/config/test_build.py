@@ -116,3 +116,7 @@ def test_the_database_is_a_file_among_the_data_unless_set(tmp_path: Path) -> Non
     assert database_url(read(tmp_path)) == str(tmp_path / "data" / "tocsin.db")
     environ = {**ENVIRON, "DATABASE_URL": "postgresql://x/y"}
     assert database_url(read(tmp_path, SOUND, environ)) == "postgresql://x/y"
+    named = SOUND + "storage: {database: other.db}\n"
+    assert database_url(read(tmp_path, named)) == str(tmp_path / "other.db")
+    here = {**ENVIRON, "DATABASE_URL": "here.db"}
+    assert database_url(read(tmp_path, named, here)) == str(Path("here.db").absolute())
