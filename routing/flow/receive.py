@@ -44,7 +44,7 @@ class Receiver:
         Raises StorageUnavailable: then nothing of the batch was taken.
         """
         told = {alert.fingerprint: alert for alert in alerts}
-        if also is None and not await self._has_news(told):
+        if also is None and not (told and await self._has_news(told)):
             return
 
         async def work(tx: AsyncConnection) -> list[Incident]:

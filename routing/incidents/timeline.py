@@ -12,7 +12,7 @@ LONGEST_LINE = 500
 ASIDE = frozenset({"refused", "sent", "delivered", "unproven"})
 """Kept in the record, not told in rooms: what was refused, and each copy's way."""
 
-_BY = re.compile(r"\bby ([^\s:;,]+)")
+_NAMING = re.compile(r"\b(by|asked|told) ([^\s:;,]+)")
 
 
 def story(
@@ -32,13 +32,13 @@ def newest(lines: Sequence[Line], most: int) -> tuple[Line, ...]:
 
 
 def named(text: str, people: Mapping[PersonId, Person]) -> str:
-    """Put a person's name where a sentence says `by <id>`."""
+    """Put a person's name where a sentence says `by <id>`, `asked <id>` or `told <id>`."""
 
     def name(found: re.Match[str]) -> str:
-        person = people.get(PersonId(found[1]))
-        return f"by {person.name}" if person else found[0]
+        person = people.get(PersonId(found[2]))
+        return f"{found[1]} {person.name}" if person else found[0]
 
-    return _BY.sub(name, text)
+    return _NAMING.sub(name, text)
 
 
 def _sentence(row: AuditRow, people: Mapping[PersonId, Person]) -> str:

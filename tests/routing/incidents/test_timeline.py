@@ -21,6 +21,7 @@ SENTENCES = [
     ("the snooze by bob is over", "the snooze by Bob is over"),
     ("resolved by itself", "resolved by itself"),
     ("asked adamant", "asked adamant"),
+    ("asked ada by sms", "asked Ada by sms"),
 ]
 
 
