@@ -52,6 +52,8 @@ class Slack:
 
     async def send(self, message: Message, address: str, key: str, post: Post | None) -> Receipt:
         """Post or edit the incident's message in a room; ask or tell a person in its thread."""
+        if message.doubted_since is not None:
+            self._doubt(key)
         if message.purpose is not Purpose.ROOM or message.incident is None:
             return await self._tell(message, address, key, post)
         if post is None:
@@ -109,6 +111,8 @@ class Slack:
             assert anew.post is not None
             asked = tuple(dict.fromkeys((*post.asked, *anew.post.asked)))
             return replace(anew, post=replace(anew.post, asked=asked))
+        if message.doubted_since is not None:
+            post = replace(post, told=await self._told(key, post))
         news = [line for line in message.lines if line.id > post.told]
         if not news:
             return _receipt(post)
@@ -123,6 +127,16 @@ class Slack:
         once = f"{key}/told/{news[-1].id}"
         if not await self._doubted(once, post.address, post.message_id):
             await self._say(post.address, history(message, news), once, {}, post.message_id)
+
+    async def _told(self, key: str, post: Post) -> int:
+        """Return the newest line that its thread tells, whatever was noted of that."""
+        try:
+            found = await self._newest(post.address, post.message_id)
+        except Refused:
+            return post.told
+        begin = f"{key}/told/"
+        told = [_key_of(one).removeprefix(begin) for one in found if begin in _key_of(one)]
+        return max([post.told, *(int(id) for id in told if id.isdecimal())])
 
     async def _tell(self, message: Message, address: str, key: str, post: Post | None) -> Receipt:
         """Ask or tell a person in the incident's thread; without one, where `address` says."""
@@ -166,9 +180,7 @@ class Slack:
         try:
             answer = await self._in_blocks_or_words(post, shown)
         except (Doubtful, asyncio.CancelledError):
-            self._doubts[key] = None
-            if len(self._doubts) > MOST_DOUBTS:
-                del self._doubts[next(iter(self._doubts))]
+            self._doubt(key)
             raise
         self._doubts.pop(key, None)
         return str(answer["ts"])
@@ -198,15 +210,27 @@ class Slack:
         """
         if key not in self._doubts:
             return {}
-        asked = {"channel": channel, "limit": MOST_SEEN, "include_all_metadata": True}
         try:
-            if thread:
-                found = await self._call("conversations.replies", ts=thread, **asked)
-            else:
-                found = await self._call("conversations.history", **asked)
+            found = await self._newest(channel, thread)
         except Refused:
             return {}
-        return next((one for one in found["messages"] if _key_of(one) == key), {})
+        return next((one for one in found if _key_of(one) == key), {})
+
+    async def _newest(self, channel: str, thread: str = "") -> list[Json]:
+        """Return the newest messages of a channel, or of a thread in it."""
+        asked: Json = {"channel": channel, "limit": MOST_SEEN, "include_all_metadata": True}
+        if thread:
+            found = await self._call("conversations.replies", ts=thread, **asked)
+        else:
+            found = await self._call("conversations.history", **asked)
+        messages: list[Json] = found["messages"]
+        return messages
+
+    def _doubt(self, key: str) -> None:
+        """Remember to look for `key` before it is said again."""
+        self._doubts[key] = None
+        if len(self._doubts) > MOST_DOUBTS:
+            del self._doubts[next(iter(self._doubts))]
 
     async def _call(self, method: str, **args: Any) -> Any:
         """Call Slack; every failure becomes TryLater or Rejected."""

@@ -86,6 +86,8 @@ class Sms:
     ) -> Receipt:
         """Text the person at `address` (E.164); `post` is for channels with threads."""
         text, began = as_sms(message, segments=2), self._clock.utc_now()
+        if message.doubted_since is not None:
+            self._doubt(key, message.doubted_since)
         if (since := self._doubts.get(key)) and (sid := await self._taken(address, text, since)):
             del self._doubts[key]
             return Receipt(provider_id=sid)

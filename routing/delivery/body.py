@@ -18,7 +18,8 @@ def write(message: Message) -> str:
 
 def _plain(thing: Any) -> Any:
     if isinstance(thing, Message | Line | Action):
-        return {f.name: _plain(getattr(thing, f.name)) for f in fields(thing)}
+        names = (f.name for f in fields(thing) if f.name != "doubted_since")
+        return {name: _plain(getattr(thing, name)) for name in names}
     if isinstance(thing, tuple):
         return [_plain(part) for part in thing]
     return thing.isoformat() if isinstance(thing, datetime) else thing

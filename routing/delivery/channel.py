@@ -44,6 +44,8 @@ class Message:
               Nobody else ever is.
     asked_keys: keys of the pages that this room message carries by mentioning people.
     link:     an address on the console; may be empty.
+    doubted_since: a try since then was cut off by a crash, and may have arrived: a channel that
+              can look does so before it sends. Said by the sender, no part of the body.
     """
 
     purpose: Purpose
@@ -59,6 +61,7 @@ class Message:
     asked: tuple[str, ...] = ()
     asked_keys: tuple[str, ...] = ()
     link: str = ""
+    doubted_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,7 @@ class OutboxMessage:
     not_before: steady; the message is not sent earlier (back-off moves it forward).
     deadline:   steady; a critical page unsent by then goes to the next channel. None: no limit.
     attempts:   sends started so far, counting one that crashed half-way.
+    doubted:    a send was cut off before anybody noted its outcome: the provider may have it.
     revision:   counts arming; an outcome is recorded only for the revision that was sent.
     claim:      counts leases; an outcome is recorded only by the one who holds the newest.
     provider_id: the provider's name for what was sent.
@@ -81,6 +82,7 @@ class OutboxMessage:
     deadline: Steady | None = None
     status: DeliveryStatus = DeliveryStatus.WAITING
     attempts: int = 0
+    doubted: bool = False
     revision: int = 0
     claim: int = 0
     provider_id: str = ""

@@ -110,6 +110,7 @@ async def claim_due(
     ).cte("due")
     taken = {"leased_by": owner, "leased_until": now + lease}
     counted = {"attempts": outbox.c.attempts + 1, "claim": outbox.c.claim + 1}
+    counted["doubted"] = or_(outbox.c.doubted, outbox.c.leased_until.is_not(None))
     claim = update(outbox).where(outbox.c.id.in_(select(due.c.id))).values(taken | counted)
     claimed = map(read, (await tx.execute(claim.returning(*FIELDS))).all())
     return sorted(claimed, key=lambda it: (_urgency(it), it.not_before, it.id))
@@ -158,7 +159,7 @@ async def record_sent(
     False: the claim is no longer held, and nothing changed. A page that was cancelled
     meanwhile stays so and keeps the proof; a room that was armed meanwhile goes on waiting.
     """
-    proof = {"provider_id": provider_id, "sent_at": sent_at, "error": ""}
+    proof = {"provider_id": provider_id, "sent_at": sent_at, "error": "", "doubted": False}
     return await _record(tx, message, status=status, **proof)
 
 
@@ -172,7 +173,7 @@ async def record_retry(
 
 async def record_failed(tx: AsyncConnection, message: OutboxMessage, *, error: str) -> bool:
     """Note that a claimed message failed for good; False as above."""
-    return await _record(tx, message, status=DeliveryStatus.FAILED, error=error)
+    return await _record(tx, message, status=DeliveryStatus.FAILED, error=error, doubted=False)
 
 
 async def _record(
@@ -237,12 +238,14 @@ async def _cancel(tx: AsyncConnection, which: Any) -> int:
 async def release(tx: AsyncConnection, owner: str | None = None) -> int:
     """End the leases of `owner`, or of everyone: what a crashed predecessor held is due again.
 
-    Everyone's only while this instance is the only one. Returns how many were held.
+    It is `doubted` from now on: the provider may have it. Everyone's only while this instance
+    is the only one. Returns how many were held.
     """
     freed = update(outbox).where(outbox.c.leased_until.is_not(None))
     if owner is not None:
         freed = freed.where(outbox.c.leased_by == owner)
-    return (await tx.execute(freed.values(leased_by=None, leased_until=None))).rowcount
+    values = {"leased_by": None, "leased_until": None, "doubted": True}
+    return (await tx.execute(freed.values(values))).rowcount
 
 
 async def overdue(tx: AsyncConnection, now: Steady) -> list[OutboxMessage]:

@@ -144,6 +144,7 @@ outbox = Table(
     Column("deadline", Double),
     Column("status", enum_text(DeliveryStatus), nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("doubted", Boolean, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("claim", Integer, nullable=False),
     Column("leased_by", Text),

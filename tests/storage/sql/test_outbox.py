@@ -226,9 +226,27 @@ async def test_leases_of_a_crashed_predecessor_are_taken_back(database: Database
     await claim(database, owner="alive", limit=1)
     async with database.transaction() as tx:
         assert await outbox.release(tx, "dead") == 1
-    assert [it.key for it in await claim(database)] == ["a"]
+    (again,) = await claim(database)
+    assert (again.key, again.doubted) == ("a", True), "the provider may have it"
     async with database.transaction() as tx:
         assert await outbox.release(tx) == 2
+
+
+async def test_what_a_crash_cut_off_is_doubted_until_it_is_known(database: Database) -> None:
+    await owe(database, message())
+    (claimed,) = await claim(database)
+    assert not claimed.doubted
+    (again,) = await claim(database, later(100))
+    assert again.doubted, "its lease ended, and nobody had noted an outcome"
+    async with database.transaction() as tx:
+        await outbox.record_retry(tx, again, not_before=later(101), error="no answer")
+    (third,) = await claim(database, later(102))
+    assert third.doubted
+    await sent(database, third)
+    async with database.reading() as tx:
+        found = await outbox.get(tx, third.id)
+    assert found is not None
+    assert not found.doubted
 
 
 async def test_replicas_never_claim_the_same_message(
@@ -259,8 +277,7 @@ async def test_what_is_put_back_counts_no_attempt(database: Database) -> None:
     await owe(database, message())
     (claimed,) = await claim(database)
     async with database.transaction() as tx:
-        assert await outbox.put_back(tx, claimed, not_before=later(3))
-        assert not await outbox.put_back(tx, claimed, not_before=later(3))
+        await outbox.put_back(tx, [claimed], not_before=later(3))
     assert await claim(database, later(2)) == []
     (again,) = await claim(database, later(3))
     assert (again.attempts, again.claim) == (1, 2)

@@ -201,6 +201,7 @@ def _outbox() -> None:
         sa.Column("deadline", sa.Double()),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("doubted", sa.Boolean(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("claim", sa.Integer(), nullable=False),
         sa.Column("leased_by", sa.Text()),
