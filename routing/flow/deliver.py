@@ -11,7 +11,14 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.delivery import body
-from routing.delivery.channel import Channel, ChannelKind, Receipt, Rejected, TryLater
+from routing.delivery.channel import (
+    Channel,
+    ChannelKind,
+    Message,
+    Receipt,
+    Rejected,
+    TryLater,
+)
 from routing.flow.current import Current
 from routing.flow.failover import move_overdue
 from routing.flow.flights import Flight, cleared
@@ -182,9 +189,7 @@ class Sender:
         _, channel = self._channels[message.channel]
         try:
             async with asyncio.timeout(self._patience):
-                return await channel.send(
-                    _said(message), message.address, message.key, flight.post
-                )
+                return await channel.send(_said(message), message.address, message.key, flight.post)
         except (Rejected, TryLater) as word:
             return word
         except TimeoutError:
