@@ -132,10 +132,12 @@ class Supervisor:
         while not self._stopping.is_set():
             began = self._clock.steady()
             process = await self._start(name, command)
-            await self._until_dead_or_stopping(process)
+            code = await self._until_dead_or_stopping(process)
             if self._stopping.is_set():
                 break
-            quick = quick + 1 if self._clock.steady() - began < QUICK else 0
+            # Who is killed did not fail by itself: the button may be pressed again and again.
+            failed = code >= 0 and self._clock.steady() - began < QUICK
+            quick = quick + 1 if failed else 0
             if name == "engine":
                 self._died()
             if quick >= GIVE_UP_AFTER:
@@ -159,8 +161,8 @@ class Supervisor:
         finally:
             os.close(log)
 
-    async def _until_dead_or_stopping(self, process: asyncio.subprocess.Process) -> None:
-        """Wait for the process; when we are to stop, stop it: first kindly."""
+    async def _until_dead_or_stopping(self, process: asyncio.subprocess.Process) -> int:
+        """Return the process's exit code; when we are to stop, stop it: first kindly."""
         dead = asyncio.create_task(process.wait())
         stopping = asyncio.create_task(self._stopping.wait())
         await asyncio.wait((dead, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -173,7 +175,7 @@ class Supervisor:
             except TimeoutError:
                 with suppress(ProcessLookupError):
                     process.kill()
-        await dead
+        return await dead
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):

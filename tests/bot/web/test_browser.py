@@ -1,0 +1,109 @@
+"""The page in a real browser: foreign text stays text, and it comes back by itself."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Page, async_playwright
+
+from bot.channels.console import Console
+from bot.web.parts import Parts
+from bot.web.server import Server
+from routing.delivery.channel import Action, Line, Message
+from storage.clock import SystemClock
+from storage.model.alert import Severity
+from storage.model.delivery import Purpose
+from storage.model.incident import Status
+from tests.bot.web.conftest import ADA, Serve, Stage
+
+CHROMIUM = os.environ.get("TOCSIN_CHROMIUM") or shutil.which("chromium")
+HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>'
+
+
+@pytest.fixture
+async def page() -> AsyncIterator[Page]:
+    """Open an empty page; skip without a browser, but fail where the whole suite must run."""
+    if not CHROMIUM:
+        reason = "no Chromium found; install it, or name it in TOCSIN_CHROMIUM"
+        (pytest.fail if os.environ.get("TOCSIN_CI") == "1" else pytest.skip)(reason)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield await browser.new_page(viewport={"width": 390, "height": 844})
+        await browser.close()
+
+
+def message(title: str = "#12 CheckoutSlow", status: Status = Status.TRIGGERED) -> Message:
+    return Message(
+        purpose=Purpose.ROOM,
+        title=title,
+        incident=12,
+        status=status,
+        severity=Severity.CRITICAL,
+        summary=HOSTILE,
+        facts=(("State", HOSTILE), ("Runbook", "javascript:window.hacked=1")),
+        actions=(Action(verb="ack", label=HOSTILE),),
+        lines=(Line(id=1, at=SystemClock().utc_now(), text=HOSTILE),),
+        asked=(HOSTILE,),
+    )
+
+
+async def test_foreign_text_stays_text(page: Page, serve: Serve, stage: Stage) -> None:
+    client = await serve()
+    await stage.console.send(message(f"#12 {HOSTILE}"), HOSTILE, "key", None)
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await page.goto(str(client.base_url))
+    await page.get_by_role("button", name=HOSTILE).first.click()
+    await page.wait_for_selector(".card")
+    assert HOSTILE in await page.inner_text(".card .summary")
+    assert HOSTILE in await page.inner_text(".card h3")
+    assert await page.locator(".side img, .card img, .card script, .card a").count() == 0
+    assert await page.evaluate("window.hacked") is None
+
+
+async def test_a_narrow_page_does_not_scroll_sideways(
+    page: Page, serve: Serve, stage: Stage
+) -> None:
+    client = await serve()
+    await stage.console.send(message("#12 " + "Long" * 60), "#alarms", "key", None)
+    await page.goto(str(client.base_url))
+    await page.wait_for_selector(".card")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+async def test_it_finds_a_new_engine_by_itself(page: Page, stage: Stage) -> None:
+    def engine(console: Console, port: int) -> Server:
+        parts = Parts(
+            intake=stage.intake,
+            desks=stage.desks,
+            metrics=bytes,
+            console=console,
+            console_person=ADA,
+        )
+        return Server(parts, host="127.0.0.1", port=port)
+
+    first = engine(Console(), 0)
+    await first.start()
+    await page.goto(f"http://127.0.0.1:{first.port}")
+    await page.wait_for_selector(".link.live")
+    await first.stop()
+    await page.wait_for_selector(".link.gone")
+    console = Console()
+    console.show("#alarms", message())
+    second = engine(console, first.port)
+    await second.start()
+    try:
+        await page.wait_for_selector(".link.back")
+        await page.wait_for_selector(".card")
+        await console.send(message(status=Status.ACKNOWLEDGED), "#alarms", "key", None)
+        await page.wait_for_selector('.card[data-status="acknowledged"]')
+        await page.fill("#sentence", "help")
+        await page.keyboard.press("Enter")
+        async with asyncio.timeout(20):
+            while "ack" not in await page.locator(".answer").last.inner_text():
+                await asyncio.sleep(0.02)
+    finally:
+        await second.stop()
