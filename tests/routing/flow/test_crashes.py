@@ -20,10 +20,11 @@ from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.delivery.channel import Message, TryLater
+from routing.delivery.letters import TOOK_IT
 from routing.incidents.events import Acknowledge, Event, Resolve, Snooze
 from storage.clock import Steady
 from storage.errors import NotAllowed, StorageUnavailable, UnknownIncident
-from storage.model.delivery import DeliveryStatus
+from storage.model.delivery import DeliveryStatus, Purpose
 from storage.model.incident import Incident, IncidentId, Status
 from storage.model.timer import Timer, TimerKind
 from storage.sql.database import Database
@@ -151,14 +152,14 @@ class Story:
     async def ends_well(self) -> None:
         """Once everything works again, everything that is owed arrives."""
         self.here.slack.fault = self.here.sms.fault = None
-        await self.here.turn(400, by=60)
+        await self.here.turn(1300, by=100)  # a policy that is finished begins again in here
         for incident in await self.here.open_incidents():
+            owed = await self.here.owed(incident.id)
             if incident.status is Status.TRIGGERED:
-                rung = {sent.message.incident for sent in self.here.sms.pages}
-                assert incident.id in rung, f"#{incident.id} never rang"
+                pages = [it for it in owed if it.purpose is Purpose.PAGE]
+                assert any(it.status in TOOK_IT for it in pages), f"#{incident.id} never rang"
             shown = [it for it in self.here.slack.rooms if it.message.incident == incident.id]
             assert shown[-1].message.status is incident.status
-            owed = await self.here.owed(incident.id)
             assert not [it.key for it in owed if it.status is DeliveryStatus.WAITING]
         assert await self.here.housekeeper.inspect() == 0
 
@@ -186,8 +187,8 @@ async def tell(ops: list[tuple[str, str | int]], folder: Path) -> None:
         await story.ends_well()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(OPS, min_size=4, max_size=14))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(OPS, min_size=4, max_size=12))
 def test_whatever_happens(
     tmp_path_factory: pytest.TempPathFactory, ops: list[tuple[str, str | int]]
 ) -> None:
