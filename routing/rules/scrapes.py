@@ -109,7 +109,7 @@ class Scrapes:
     def __init__(self) -> None:
         self._open: dict[tuple[Target, float], Scrape] = {}
         self._finished: dict[Target, deque[float]] = {}
-        self._series: dict[Target, set[int]] = {}  # of the last scrape that was counted
+        self._series: dict[Target, tuple[float, set[int]]] = {}  # of the newest counted scrape
 
     def take(self, arrivals: Iterable[Arrival], steady: float, *, complete: bool) -> set[str]:
         """Take what one request stored; return the rules whose scrape is whole now.
@@ -130,11 +130,8 @@ class Scrapes:
                 self._open[key] = scrape
             touched[key] = scrape
             scrape.take(arrival, steady)
-        for scrape in sorted(touched.values(), key=lambda scrape: scrape.time):
-            known = self._open.get((scrape.target, scrape.time)) is scrape
-            if known and (complete or scrape.is_whole(self._series.get(scrape.target, set()))):
-                ready |= self._finish(scrape)
-        return ready | self._crowd_out()
+        due = [scrape for scrape in touched.values() if complete or self._is_whole(scrape)]
+        return ready | self._finish(due) | self._crowd_out()
 
     def settle(self, steady: float) -> set[str]:
         """Finish what was quiet for long enough, or took too long; return its rules."""
@@ -143,11 +140,7 @@ class Scrapes:
             for scrape in self._open.values()
             if steady - scrape.heard >= SETTLE or steady - scrape.began >= LONGEST
         ]
-        ready: set[str] = set()
-        for scrape in due:
-            if (scrape.target, scrape.time) in self._open:
-                ready |= self._finish(scrape)
-        return ready
+        return self._finish(due)
 
     def horizon(self, rule: str) -> float | None:
         """Return the time of the oldest scrape that feeds `rule` and is half there."""
@@ -162,20 +155,32 @@ class Scrapes:
             del self._finished[target]
             self._series.pop(target, None)
 
-    def _finish(self, scrape: Scrape) -> set[str]:
-        del self._open[scrape.target, scrape.time]
-        finished = self._finished.setdefault(scrape.target, deque(maxlen=REMEMBERED))
-        if scrape.expected is not None and scrape.time >= max(finished, default=scrape.time):
-            self._series[scrape.target] = scrape.live
-        finished.append(scrape.time)
-        ready = scrape.rules
-        for later in [other for other in self._open.values() if other.target == scrape.target]:
-            if later.is_whole(self._series.get(later.target, set())):
-                ready |= self._finish(later)
+    def _finish(self, scrapes: Iterable[Scrape]) -> set[str]:
+        """Close scrapes, and those of the same targets that are proven by that; oldest first."""
+        due = sorted(scrapes, key=lambda scrape: scrape.time)
+        ready: set[str] = set()
+        while due:
+            scrape = due.pop(0)
+            if self._open.pop((scrape.target, scrape.time), None) is None:
+                continue
+            self._count(scrape)
+            ready |= scrape.rules
+            others = (other for other in self._open.values() if other.target == scrape.target)
+            due += [other for other in others if self._is_whole(other)]
         return ready
 
+    def _count(self, scrape: Scrape) -> None:
+        """Remember that it is finished, and its series where they were counted."""
+        self._finished.setdefault(scrape.target, deque(maxlen=REMEMBERED)).append(scrape.time)
+        counted, _ = self._series.get(scrape.target, (scrape.time, set[int]()))
+        if scrape.expected is not None and scrape.time >= counted:
+            self._series[scrape.target] = (scrape.time, scrape.live)
+
+    def _is_whole(self, scrape: Scrape) -> bool:
+        """Say whether it is proven; one that a newer overtook need not name what is gone."""
+        counted, series = self._series.get(scrape.target, (scrape.time, set[int]()))
+        return scrape.is_whole(series if counted < scrape.time else set())
+
     def _crowd_out(self) -> set[str]:
-        ready: set[str] = set()
-        while len(self._open) > MOST_OPEN:
-            ready |= self._finish(next(iter(self._open.values())))
-        return ready
+        most = max(0, len(self._open) - MOST_OPEN)
+        return self._finish(list(self._open.values())[:most]) if most else set()

@@ -97,11 +97,18 @@ def rules(text: str, interval: str = "15s") -> tuple[RuleGroup, ...]:
 class Court:
     """Rules, samples, a clock and a judge."""
 
-    def __init__(self, text: str, *, recording: bool = True, **expect: timedelta | None) -> None:
+    def __init__(
+        self,
+        text: str,
+        *,
+        interval: str = "15s",
+        recording: bool = True,
+        **expect: timedelta | None,
+    ) -> None:
         self.clock, self.series, self.door = ManualClock(), MemorySeries(), RecordingDoor()
         self.metrics = LocalMetrics(self.series)
         self.playbook = Current(playbook(**expect))
-        self.groups = Current(rules(text))
+        self.groups = Current(rules(text, interval))
         self.recording = recording
         self.judge = self.sit()
 
