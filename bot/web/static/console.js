@@ -137,6 +137,7 @@ const TOCSIN = (() => {
     at("room-name").textContent = room === null ? "#incidents" : roomName(room);
     at("room-state").textContent = here ? `${here} open ${here === 1 ? "incident" : "incidents"}` : "Nothing is open.";
     const urgent = open.filter((card) => card.status === "triggered").length;
+    document.querySelector('[data-view="channel"]').textContent = open.length ? `Channel (${open.length})` : "Channel";
     document.title = urgent ? `(${urgent}) Tocsin` : "Tocsin";
     drawChips(open);
   }

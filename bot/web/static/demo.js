@@ -175,7 +175,7 @@
     if (!receipt.length) return;
     parts["receipt-title"].textContent = `Receipt of #${incident.number}`;
     parts.lines.replaceChildren(
-      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Moment"), h("th", { scope: "col" }, "step"), h("th", { scope: "col" }, "in all"))),
+      h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Moment"), h("th", { scope: "col" }, "took"), h("th", { scope: "col" }, "since break"))),
       h("tbody", {}, ...receipt.map((line, i) => h("tr", {},
         h("td", {}, h("span", { class: "no" }, String(i + 1)), line.what), h("td", {}, span(line.since_before)), h("td", {}, span(line.since_break))))));
     const over = receipt.some((line) => line.what === "resolved");
