@@ -51,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 @app.command()
 def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Run Tocsin until it is told to stop."""
+    # structlog would import rich (66 modules, 3 MiB) for tracebacks that our logs do not have.
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
     from bot.app import serve as run
 
     run(config, os.environ)

@@ -36,6 +36,9 @@ class Redactor:
         return self.clean(str(line))
 
 
+PLAIN = structlog.dev.plain_traceback
+"""Python's own tracebacks: structlog's choice where rich is installed shows local variables, cut
+short, and half a secret is not recognised as one."""
 REDACTOR = Redactor()
 """The one of this process: whoever reads a secret teaches it."""
 
@@ -55,7 +58,7 @@ def set_up_logs(level: str = "info", form: str = "text") -> None:
     last: list[Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if form == "json"
-        else [structlog.dev.ConsoleRenderer(colors=False)]
+        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=PLAIN)]
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
@@ -66,7 +69,15 @@ def set_up_logs(level: str = "info", form: str = "text") -> None:
     root = logging.getLogger()
     root.handlers[:] = [output]
     root.setLevel(level.upper())
-    for quiet in ("apscheduler", "aiosqlite", "slack_bolt", "slack_sdk", "uvicorn", "twilio"):
+    for quiet in (
+        "alembic",
+        "apscheduler",
+        "aiosqlite",
+        "slack_bolt",
+        "slack_sdk",
+        "uvicorn",
+        "twilio",
+    ):
         logging.getLogger(quiet).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

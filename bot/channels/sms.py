@@ -9,17 +9,19 @@ reachable from outside.
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
-from twilio.base.exceptions import TwilioRestException, TwilioServiceException
-from twilio.http.async_http_client import AsyncTwilioHttpClient
-from twilio.rest import Client
 
 from bot.config.secret import Secret
 from routing.delivery.channel import ChannelKind, Message, Receipt, Rejected, TryLater
 from routing.delivery.sms_text import as_sms
 from storage.clock import Clock, SystemClock
 from storage.model.delivery import DeliveryStatus, Post
+
+if TYPE_CHECKING:
+    from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 
 PATIENCE = 10.0  # seconds for one call
 SKEW = timedelta(seconds=30)  # how far Twilio's clock and ours may differ
@@ -66,14 +68,14 @@ class SmsOptions:
 
 
 class Sms:
-    """Twilio with one kept session. It never repeats a call by itself: that would ring twice."""
+    """Twilio with one kept session. It never repeats a call by itself: that would ring twice.
+
+    twilio is imported by the first call: 230 modules and 13 MiB that an idle pager does without.
+    """
 
     def __init__(self, options: SmsOptions, clock: Clock | None = None) -> None:
-        http = AsyncTwilioHttpClient()  # never max_retries: it repeats what was done
-        client = Client(options.account_sid, options.auth_token.reveal(), http_client=http)
-        client.api.base_url = options.api_url.rstrip("/")
-        self._messages, self._close = client.messages, http.close
-        self._from = options.from_number
+        self._options, self._from = options, options.from_number
+        self._client: Any = None
         self._clock = clock or SystemClock()
         self._doubts: dict[str, datetime] = {}
 
@@ -102,10 +104,27 @@ class Sms:
     async def _create(self, address: str, text: str) -> str:
         try:
             async with asyncio.timeout(PATIENCE):
-                made = await self._messages.create_async(to=address, from_=self._from, body=text)
+                messages = await self._messages()
+                made = await messages.create_async(to=address, from_=self._from, body=text)
         except Exception as error:
             raise _explained(error, f"Twilio, SMS to {address}") from error
         return str(made.sid)
+
+    async def _messages(self) -> Any:
+        """Return Twilio's list of messages, by the client that the first call opens."""
+        if self._client is None:
+            # Beside the loop: an eighth of a second in which others are served.
+            await asyncio.to_thread(import_module, "twilio.rest.api")
+        if self._client is None:
+            from twilio.http.async_http_client import AsyncTwilioHttpClient
+            from twilio.rest import Client
+
+            options = self._options
+            http = AsyncTwilioHttpClient()  # never max_retries: it repeats what was done
+            client = Client(options.account_sid, options.auth_token.reveal(), http_client=http)
+            client.api.base_url = options.api_url.rstrip("/")
+            self._client = client
+        return self._client.messages
 
     def _doubt(self, key: str, began: datetime) -> None:
         self._doubts.setdefault(key, began)
@@ -116,7 +135,8 @@ class Sms:
         """Return the id of this very text, had Twilio taken it `since` then; else an empty text."""
         try:
             async with asyncio.timeout(PATIENCE):
-                newest = await self._messages.list_async(to=address, limit=MOST_SEEN)
+                messages = await self._messages()
+                newest = await messages.list_async(to=address, limit=MOST_SEEN)
         except Exception as error:
             refusal = _explained(error, f"Twilio, asking about SMS to {address}")
             if isinstance(refusal, Rejected):  # not ours to see: rather twice than not at all
@@ -129,7 +149,8 @@ class Sms:
         """Ask what became of an SMS: DELIVERED, FAILED with the reason, or still only SENT."""
         try:
             async with asyncio.timeout(PATIENCE):
-                found = await self._messages(provider_id).fetch_async()
+                messages = await self._messages()
+                found = await messages(provider_id).fetch_async()
         except Exception as error:
             raise _explained(error, "Twilio, asking about an SMS") from error
         if found.status == "delivered":
@@ -144,7 +165,8 @@ class Sms:
 
     async def close(self) -> None:
         """Let go of the connections."""
-        await self._close()
+        if self._client is not None:
+            await self._client.http_client.close()
 
 
 def _reason(status: str, code: object) -> str:
@@ -157,6 +179,8 @@ def _reason(status: str, code: object) -> str:
 
 def _explained(error: Exception, what: str) -> TryLater | Rejected:
     """Say what a failed call means; only a plain refusal is final."""
+    from twilio.base.exceptions import TwilioRestException, TwilioServiceException
+
     match error:
         case TwilioRestException() | TwilioServiceException():
             return _answered(error, what)
@@ -170,7 +194,7 @@ def _explained(error: Exception, what: str) -> TryLater | Rejected:
 
 
 def _answered(
-    error: TwilioRestException | TwilioServiceException, what: str
+    error: "TwilioRestException | TwilioServiceException", what: str
 ) -> TryLater | Rejected:
     if error.status in PASSING or not 400 <= error.status < 500:
         return TryLater(f"{what}: Twilio answers {error.status}")
