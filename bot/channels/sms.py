@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0  # seconds for one call
 SKEW = timedelta(seconds=30)  # how far Twilio's clock and ours may differ
-MOST_SEEN = 20  # messages to one phone that are looked through
+MOST_SEEN, AT_A_TIME = 1_000, 100  # messages to one phone that are looked through
 MOST_DOUBTS = 1_000
 
 PASSING = frozenset({408, 425, 429})
@@ -136,14 +136,20 @@ class Sms:
         try:
             async with asyncio.timeout(PATIENCE):
                 messages = await self._messages()
-                newest = await messages.list_async(to=address, limit=MOST_SEEN)
+                newest = await messages.stream_async(
+                    to=address, limit=MOST_SEEN, page_size=AT_A_TIME
+                )
+                async for one in newest:
+                    if one.date_created < since - SKEW:
+                        break
+                    if one.body == text:
+                        return str(one.sid)
         except Exception as error:
             refusal = _explained(error, f"Twilio, asking about SMS to {address}")
             if isinstance(refusal, Rejected):  # not ours to see: rather twice than not at all
                 return ""
             raise refusal from error
-        same = (it for it in newest if it.body == text and it.date_created >= since - SKEW)
-        return next((str(it.sid) for it in same), "")
+        return ""
 
     async def outcome(self, provider_id: str) -> Receipt:
         """Ask what became of an SMS: DELIVERED, FAILED with the reason, or still only SENT."""
