@@ -29,7 +29,16 @@ from routing.rules.template_tree import (
 from routing.rules.template_words import TemplateError
 from storage.model.labels import Labels
 
-__all__ = ["Row", "Template", "TemplateError", "Wanted", "expand", "parse_template"]
+__all__ = [
+    "NOWHERE",
+    "Outside",
+    "Row",
+    "Template",
+    "TemplateError",
+    "Wanted",
+    "expand",
+    "parse_template",
+]
 
 MOST_STEPS: Final = 10_000
 MOST_OUTPUT: Final = 65_536
@@ -75,19 +84,31 @@ def parse_template(source: str) -> Template:
     return Template(source, template_parse.parse(source, KNOWN))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What a template knows of the installation: `$externalLabels` and `$externalURL`."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
+
+
+NOWHERE: Final = Outside()
+
+
 def expand(
     template: Template,
     *,
     labels: Mapping[str, str] | Labels,
     value: float,
     answers: Mapping[str, Sequence[Row] | str] | None = None,
+    outside: Outside = NOWHERE,
 ) -> str:
     """Write the template for one series.
 
     answers: query -> what it returned, or why it did not.  Raises Wanted for a query that is
     not among them, and TemplateError where a function refuses or a limit is reached.
     """
-    run = _Run(dict(labels), value, answers or {})
+    run = _Run(dict(labels), value, answers or {}, outside)
     run.nodes(template.nodes, run.root)
     return "".join(run.written)
 
@@ -104,16 +125,19 @@ class _Run:
     """One expansion: its variables, what it wrote, and what it may still spend."""
 
     def __init__(
-        self, labels: Mapping[str, str], value: float, answers: Mapping[str, Sequence[Row] | str]
+        self,
+        labels: Mapping[str, str],
+        value: float,
+        answers: Mapping[str, Sequence[Row] | str],
+        outside: Outside,
     ) -> None:
-        outside: dict[str, str] = {}
         self.root = {
             "Labels": labels,
             "Value": value,
-            "ExternalLabels": outside,
-            "ExternalURL": "",
+            "ExternalLabels": outside.labels,
+            "ExternalURL": outside.url,
         }
-        given = (self.root, labels, value, outside, "")
+        given = (self.root, labels, value, outside.labels, outside.url)
         self._scopes: list[dict[str, Any]] = [dict(zip(template_parse.GIVEN, given, strict=True))]
         self._answers = answers
         self._steps, self._work, self._length = 0, 0, 0

@@ -7,7 +7,7 @@ from typing import Final
 
 from routing.rules.lifecycle import Change, Look, Now, RuleState, Waits, step
 from routing.rules.rule import Rule
-from routing.rules.template import Row, Template, TemplateError, expand
+from routing.rules.template import NOWHERE, Outside, Row, Template, TemplateError, expand
 from storage.model.alert import Alert, AlertStatus, Trace
 from storage.model.labels import NAME, Fingerprint, Labels
 
@@ -73,24 +73,30 @@ def _labels(state: RuleState | None) -> Labels:
     return state.labels if state else Labels()
 
 
-def worded(rule: Rule, labels: Labels, value: float, answers: Answers) -> tuple[Labels, Labels]:
+def worded(
+    rule: Rule, labels: Labels, value: float, answers: Answers, outside: Outside = NOWHERE
+) -> tuple[Labels, Labels]:
     """Return labels and annotations of the alert about one series, templates expanded.
 
     answers: query -> rows, or the reason why there are none. Raises Wanted for a query that
     is not among them. A template that fails falls back to its plain text and the reason: the
     alert goes anyway.
     """
-    own = {name: _text(made, labels, value, answers) for name, made in rule.labels.items()}
+
+    def text(made: Template) -> str:
+        return _text(made, labels, value, answers, outside)
+
+    own = {name: text(made) for name, made in rule.labels.items()}
     named = {**dict(labels.without(NAME)), **own, "alertname": rule.name}
-    notes = {name: _text(made, labels, value, answers) for name, made in rule.annotations.items()}
+    notes = {name: text(made) for name, made in rule.annotations.items()}
     return Labels.of(named), Labels.of(notes)
 
 
-def _text(made: Template, labels: Labels, value: float, answers: Answers) -> str:
+def _text(made: Template, labels: Labels, value: float, answers: Answers, outside: Outside) -> str:
     if made.is_plain:
         return made.text
     try:
-        return expand(made, labels=labels, value=value, answers=answers)
+        return expand(made, labels=labels, value=value, answers=answers, outside=outside)
     except TemplateError as error:
         return f"{made.text} (this template failed: {error})"
 
