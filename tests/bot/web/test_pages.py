@@ -1,5 +1,6 @@
 """The console page: for this machine's browser only, and foreign text stays text."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from bot.channels.console import Console
+from bot.channels.console import MOST_STREAMS, Console
 from bot.chat.verb import Attachment, Reply
 from bot.web import pages
 from bot.web.standing import restore
@@ -175,3 +176,12 @@ async def test_files_of_an_answer_are_fetched_and_tables_downloaded(
     assert (shown.content, shown.headers["content-type"]) == (b"png", "image/png")
     assert loaded.headers["content-disposition"] == 'attachment; filename="..ab.csv"'
     assert foreign.headers["content-disposition"].startswith("attachment")
+
+
+async def test_a_page_that_was_closed_makes_room(serve: Serve, stage: Stage) -> None:
+    client = await serve()
+    for _ in range(MOST_STREAMS + 5):
+        assert (await first_event(client))[0] == "hello"
+        async with asyncio.timeout(20):
+            while stage.console.readers:
+                await asyncio.sleep(0.002)
