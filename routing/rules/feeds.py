@@ -50,19 +50,21 @@ class Watched:
 
 
 class Known(NamedTuple):
-    """What is kept of one series."""
+    """What is known of a series; shared by all series of which the same is known."""
 
     target: Target
-    behind: tuple[str, ...]
     name: str
-    series: int
     alone: tuple[Watched, ...]
     combining: tuple[Watched, ...]
     keys: tuple[str, ...]
 
 
 class Feeds:
-    """The rules in force and what feeds them; swapped whole on reload by `watch`."""
+    """The rules in force and what feeds them; swapped whole on reload by `watch`.
+
+    A series costs one entry of a dictionary; one that feeds a rule which looks at each series
+    alone one more for each such rule.
+    """
 
     def __init__(self, sources: Sources) -> None:
         self.sources = sources
@@ -70,7 +72,8 @@ class Feeds:
         self.rules: dict[str, Watched] = {}
         self._by_name: dict[str, list[tuple[Watched, tuple[Matcher, ...]]]] = {}
         self._any_name: list[tuple[Watched, tuple[Matcher, ...]]] = []
-        self._known: dict[tuple[str, Labels], Known] = {}
+        self._known: dict[int, Known] = {}  # by the hash of source and labels
+        self._shared: dict[tuple[Target, str, tuple[str, ...]], Known] = {}
 
     def watch(self, groups: Sequence[RuleGroup]) -> None:
         """Put these rules in force; what is known of rules that stay is kept."""
@@ -84,8 +87,8 @@ class Feeds:
                 self.rules[key] = watched
                 for matchers in watched.needs.selectors:
                     self._index(watched, matchers)
-        for (source, labels), known in self._known.items():
-            self._known[source, labels] = self._learn(labels, source, known.behind)
+        self._known.clear()
+        self._shared.clear()
 
     def _index(self, watched: Watched, matchers: tuple[Matcher, ...]) -> None:
         names = [m.value for m in matchers if m.name == NAME and m.op is MatchOp.EQUAL]
@@ -126,41 +129,49 @@ class Feeds:
         fresh = appended.fresh
         stale = is_stale(np.array([sample.value for sample in fresh], dtype=np.float64)).tolist()
         for sample, ended in zip(fresh, stale, strict=True):
-            known = self._known.get((source, sample.labels))
+            series = hash((source, sample.labels))
+            known = self._known.get(series)
             if known is None:
-                known = self._remember(sample.labels, source, behind)
+                known = self._known[series] = self._learn(sample.labels, source, behind)
             for watched in known.alone:
                 touched[watched.key] = watched
             for watched in (*known.alone, *known.combining):
                 watched.newest = max(watched.newest, sample.time)
                 watched.stored = appended.stored_at
             yield Arrival(
-                known.target, sample.time, known.series, known.name, sample.value, ended, known.keys
+                known.target, sample.time, series, known.name, sample.value, ended, known.keys
             )
 
-    def _remember(self, labels: Labels, source: str, behind: tuple[str, ...]) -> Known:
-        if len(self._known) >= MOST_KNOWN:
-            self._known.clear()
-        known = self._known[source, labels] = self._learn(labels, source, behind)
-        return known
-
     def _learn(self, labels: Labels, source: str, behind: tuple[str, ...]) -> Known:
+        """Find the rules that the series feeds, and note who sends it."""
+        if len(self._known) >= MOST_KNOWN:
+            self._forget()
         name = labels.name
         fed = list(self._fed(labels, name))
         for watched in fed:
             watched.sources.update(behind)
             if watched.needs.alone:
                 watched.by_series[hash(labels.without(NAME))] = behind
-        combining = tuple(watched for watched in fed if not watched.needs.alone)
-        return Known(
-            target=Target(source, labels.get("job"), labels.get("instance")),
-            behind=behind,
-            name=name,
-            series=hash(labels),
-            alone=tuple(watched for watched in fed if watched.needs.alone),
-            combining=combining,
-            keys=tuple(watched.key for watched in combining),
-        )
+        target = Target(source, labels.get("job"), labels.get("instance"))
+        key = (target, name, tuple(watched.key for watched in fed))
+        if key not in self._shared:
+            combining = tuple(watched for watched in fed if not watched.needs.alone)
+            self._shared[key] = Known(
+                target=target,
+                name=name,
+                alone=tuple(watched for watched in fed if watched.needs.alone),
+                combining=combining,
+                keys=tuple(watched.key for watched in combining),
+            )
+        return self._shared[key]
+
+    def _forget(self) -> None:
+        """Begin to learn anew: series come and go, and memory is bounded."""
+        self._known.clear()
+        self._shared.clear()
+        self.scrapes.forget_targets()
+        for watched in self.rules.values():
+            watched.by_series.clear()
 
     def _fed(self, labels: Labels, name: str) -> Iterable[Watched]:
         candidates = [*self._by_name.get(name, ()), *self._any_name]

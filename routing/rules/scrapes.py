@@ -150,10 +150,15 @@ class Scrapes:
         return (scrape for scrape in self._open.values() if rule in scrape.rules)
 
     def forget(self, source: str) -> None:
-        """Forget the targets of a source that is silent, so that memory stays bounded."""
+        """Forget the targets of a source that is silent."""
         for target in [target for target in self._finished if target.source == source]:
             del self._finished[target]
             self._series.pop(target, None)
+
+    def forget_targets(self) -> None:
+        """Forget all targets, so that memory stays bounded; what is half there stays."""
+        self._finished.clear()
+        self._series.clear()
 
     def _finish(self, scrapes: Iterable[Scrape]) -> set[str]:
         """Close scrapes, and those of the same targets that are proven by that; oldest first."""
