@@ -128,7 +128,7 @@ const TOCSIN = (() => {
       if (isOpen(card) && !open.some((other) => other.incident === card.incident)) open.push(card);
     }
     at("rooms").replaceChildren(...[...counts].map(([name, count]) =>
-      h("li", {}, h("button", { type: "button", "aria-current": name === room, on: { click: () => enter(name) } },
+      h("li", {}, h("button", { type: "button", "aria-current": name === room ? "true" : null, on: { click: () => enter(name) } },
         roomName(name), count ? h("span", { class: "count", "aria-label": `${count} open` }, String(count)) : null))));
     at("open-list").replaceChildren(...(open.length ? open.map((card) =>
       h("li", { class: card.severity }, h("button", { type: "button", title: card.title, on: { click: () => seek(card) } },
