@@ -1,5 +1,7 @@
 """What one transaction decides by, and how it begins again after a lost race."""
 
+import asyncio
+import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +22,8 @@ from storage.sql.database import Database
 
 T = TypeVar("T")
 RACES = 5
+BREATH = 0.02
+"""Seconds; the longest rest after the first lost race, twice that after the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +64,11 @@ async def decided(database: Database, work: Callable[[AsyncConnection], Awaitabl
 
     Raises StaleIncident after losing five.
     """
-    for _ in range(RACES):
+    for race in range(RACES):
         try:
             async with database.transaction() as tx:
                 return await work(tx)
         except StaleIncident:
-            continue
+            # Where writers do not take turns (PostgreSQL), those who met must not meet again.
+            await asyncio.sleep(random.random() * BREATH * 2**race)
     raise StaleIncident(f"{RACES} other writers were faster; try again")
