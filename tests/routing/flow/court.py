@@ -1,6 +1,6 @@
 """A judge at work: the real rules and evaluator over samples in memory, the clock in hand."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
@@ -65,6 +65,9 @@ class MemorySeries:
         found = self.series(matchers, 0.0, float("inf"))
         return tuple(sorted({labels.get(name) for labels in found} - {""}))
 
+    def metadata(self) -> Mapping[str, Mapping[str, str]]:
+        return {}
+
 
 @dataclass
 class RecordingDoor:
@@ -125,6 +128,10 @@ class Court:
             gather=gather,
         )
         return self.judge
+
+    def close(self) -> None:
+        """Let go of the threads that queries run in."""
+        self.metrics.close()
 
     @property
     def now(self) -> float:

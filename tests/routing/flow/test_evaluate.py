@@ -1,9 +1,12 @@
 """The judge: what arrives is judged, silence is not good news, one bad rule harms no other."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from storage.errors import StorageUnavailable
 from storage.model.labels import Labels
@@ -186,15 +189,11 @@ async def test_one_bad_rule_harms_no_other() -> None:
 async def test_a_rule_with_more_alerts_than_its_group_allows_is_refused() -> None:
     court = Court(HOT)
     (group,) = court.groups()
-    court.groups.swap((type(group)(**{**_fields(group), "limit": 1}),))
+    court.groups.swap((replace(group, limit=1),))
     await court.send("cpu", 0.95, instance="a")
     await court.send("cpu", 0.95, instance="b")
     assert court.told == [FIRED]
     assert "limit is 1" in next(iter(court.judge.status().groups[0].problems.values()))
-
-
-def _fields(group: object) -> dict[str, object]:
-    return {name: getattr(group, name) for name in type(group).__dataclass_fields__}  # type: ignore[attr-defined]
 
 
 async def test_a_template_that_fails_falls_back_and_the_alert_goes() -> None:
@@ -327,3 +326,28 @@ async def test_the_order_of_series_does_not_matter(reversed_: bool) -> None:
     ordered = names[::-1] if reversed_ else names
     await court.take(*(court.sample("cpu", 0.95, instance=n) for n in ordered), complete=True)
     assert sorted(court.told) == [("Hot", name, "firing") for name in names]
+
+
+TALE = st.lists(
+    st.tuples(st.sampled_from([5, 10, 45, 100, 400]), st.sampled_from([0.1, 0.95])), max_size=12
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(TALE, st.sampled_from(["cpu", "max_over_time(cpu[1m])", "sum(cpu)"]))
+def test_only_a_fresh_sample_that_says_so_ends_an_alert(
+    tale: list[tuple[int, float]], query: str
+) -> None:
+    async def live() -> None:
+        court = Court(f"{{alert: Hot, expr: '{query} > 0.9'}}", prom=MINUTE)
+        newest, told = 0.0, 0
+        for quiet, value in tale:
+            await court.turn(quiet, step=5)
+            ends = [alert for alert in court.door.told[told:] if alert.name == "Hot"]
+            assert newest <= 0.9 or not [a for a in ends if not a.is_firing]
+            told = len(court.door.told)
+            newest = value
+            await court.send("cpu", value, instance="a")
+        court.close()
+
+    asyncio.run(live())

@@ -42,12 +42,13 @@ class House:
         self.judge = self._judge()
 
     def _judge(self) -> Judge:
-        metrics = LocalMetrics(self.series)
-        parts = (metrics, self.receiver, self.database, self.clock, self.playbook, self.groups)
+        self.metrics = LocalMetrics(self.series)
+        parts = (self.metrics, self.receiver, self.database, self.clock, self.playbook, self.groups)
         return Judge(*parts, append=self.series.append, gather=0.0)
 
     async def restart(self) -> None:
         await self.judge.close()
+        self.metrics.close()
         self.judge = self._judge()
         await self.judge.restore()
 
@@ -96,6 +97,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     await home.judge.restore()
     yield home
     await home.judge.close()
+    home.metrics.close()
     await database.close()
     await series.close()
 

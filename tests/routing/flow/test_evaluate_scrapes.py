@@ -93,6 +93,7 @@ async def live_through(
             await court.take(*(samples[place] for place in request))
         await court.turn(10 if whole else 14 - len(requests), step=2)
         before = loads
+    court.close()
     return sorted(
         (alert.name, str(alert.labels), alert.status.value, alert.value)
         for alert in court.door.told
