@@ -90,6 +90,9 @@ class App:
         self._open.push_async_callback(self.series.close)
         self.metrics = LocalMetrics(self.series)
         self._open.callback(self.metrics.close)
+        # Queries of dashboards have threads of their own: they never hold up a rule.
+        self.numbers = LocalMetrics(self.series)
+        self._open.callback(self.numbers.close)
 
     async def _open_routing(self) -> None:
         self.playbook = Current(playbook(self.config))
@@ -155,6 +158,8 @@ class App:
             intake=self.intake,
             desks=self.desks,
             metrics=self.observed.text,
+            numbers=self.numbers,
+            judging=self.judge.status,
             ingest_tokens={
                 name: section.token.reveal()
                 for name, section in self.config.sources.items()

@@ -1,6 +1,7 @@
 """Who may: bearer tokens, and the rules of a page without sign-in."""
 
 import hmac
+from base64 import b64decode
 from collections.abc import Mapping
 from hashlib import sha256
 from ipaddress import ip_address
@@ -10,6 +11,9 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+
+from bot.web.parts import Parts
+from storage.model.person import Permission, PersonId
 
 CSRF_COOKIE, CSRF_HEADER = "tocsin_csrf", "x-tocsin-csrf"
 
@@ -24,17 +28,19 @@ class Tokens:
         """Say whether there is any token at all."""
         return bool(self._owners)
 
-    def owner(self, request: Request) -> str:
+    def owner(self, request: Request, *, basic: bool = False) -> str:
         """Return whose token the request carries; raises HTTPException 401 or 403.
 
+        basic: it may also stand as the password of basic authentication, whatever the user.
         Every token is compared, each in constant time, so that the time of an answer tells
         nothing about which one came near.
         """
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if basic and scheme.lower() == "basic":
+            scheme, token = "bearer", _password(token.strip())
         if scheme.lower() != "bearer" or not token.strip():
-            raise HTTPException(
-                401, "a bearer token is needed", headers={"WWW-Authenticate": "Bearer"}
-            )
+            asked = {"WWW-Authenticate": 'Basic realm="tocsin"' if basic else "Bearer"}
+            raise HTTPException(401, "a bearer token is needed", headers=asked)
         given, found = _digest(token.strip()), ""
         for owner, known in self._owners:
             if hmac.compare_digest(given, known):
@@ -42,6 +48,35 @@ class Tokens:
         if not found:
             raise HTTPException(403, "this bearer token is not known")
         return found
+
+
+def _password(written: str) -> str:
+    """Return the password of a basic authorization; empty where it cannot be read."""
+    try:
+        return b64decode(written, validate=True).decode().partition(":")[2]
+    except ValueError:
+        return ""
+
+
+class Readers:
+    """Who may read numbers and rules: people who may view, or this very machine.
+
+    As long as no person has a token, and only loopback is listened on, nobody needs one.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._tokens = Tokens({str(who): token for who, token in parts.people_tokens.items()})
+
+    def admit(self, request: Request) -> None:
+        """Let the request in; raises HTTPException 401 or 403."""
+        if not self._tokens and is_loopback(self._parts.listens_on):
+            require_loopback(request)
+            return
+        owner = PersonId(self._tokens.owner(request, basic=True))
+        person = self._parts.desks.playbook().people.get(owner)
+        if person is None or not person.may(Permission.VIEW):
+            raise HTTPException(403, "this token names nobody who is known any more")
 
 
 def _digest(token: str) -> bytes:

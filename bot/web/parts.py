@@ -8,6 +8,8 @@ from starlette.routing import BaseRoute
 
 from bot.intake import Intake
 from routing.flow.desks import Desks
+from routing.flow.judge_seat import JudgeStatus
+from storage.metrics.port import Metrics
 from storage.model.person import PersonId
 
 if TYPE_CHECKING:
@@ -35,6 +37,10 @@ def _yes() -> bool:
     return True
 
 
+def _nothing_judged() -> JudgeStatus:
+    return JudgeStatus(last_judged=None, late=(), groups=())
+
+
 def _no_troubles() -> tuple[str, ...]:
     return ()
 
@@ -53,6 +59,8 @@ class Parts:
     troubles:      what stands still (`/-/healthy` fails while there is any).
     not_ready:     what is not there yet or gone for now (`/-/ready` fails while there is any).
     metrics:       Tocsin's own metrics in Prometheus' text format.
+    numbers:       answers queries that come over HTTP; None: what the desks ask does.
+    judging:       the rules in force and how their judging is doing.
     is_accepting:  False while shutting down: ingest is answered 503.
     more_routes:   what a special run adds (the demo).
     page_extras:   scripts of our own that the console page loads besides (the demo's).
@@ -67,6 +75,8 @@ class Parts:
     listens_on: str = "127.0.0.1"
     console: "Console | None" = None
     console_person: PersonId | None = None
+    numbers: Metrics | None = None
+    judging: Callable[[], JudgeStatus] = _nothing_judged
     limits: Limits = field(default_factory=Limits)
     troubles: Callable[[], tuple[str, ...]] = _no_troubles
     not_ready: Callable[[], tuple[str, ...]] = _no_troubles

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from math import isfinite
+from typing import Any
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -147,7 +148,7 @@ def merged(found: Sequence[Sequence[str]]) -> list[str]:
     return sorted({name for names in found for name in names})
 
 
-def described(metadata: Mapping[str, Mapping[str, str]], asked: Asked) -> dict[str, list[object]]:
+def described(metadata: Mapping[str, Mapping[str, str]], asked: Asked) -> dict[str, Any]:
     """Return metadata as the API tells it: metric name -> [{type, help, unit}]."""
     most, wanted = asked.limit(), asked.text("metric")
     each = asked.limit("limit_per_metric")

@@ -132,7 +132,7 @@ def _vector(value: Vector, at: str) -> Iterator[str]:
 
 
 def _matrix(value: Matrix) -> Iterator[str]:
-    """Write the series of a matrix by their labels, as Prometheus sorts them; gaps are no points."""
+    """Write the series of a matrix by their labels, as Prometheus does; gaps are no points."""
     openings = [f'{timestamp(time)},"' for time in value.times.tolist()]
     for row in sorted(range(len(value.labels)), key=value.labels.__getitem__):
         present, numbers = value.present[row], value.values[row]

@@ -10,7 +10,7 @@ from routing.rules.lifecycle import Phase, RuleState
 from routing.rules.rule import Rule
 from routing.rules.template import Wanted
 from routing.rules.verdict import worded
-from storage.model.labels import Labels
+from storage.model.labels import Labels, Matcher
 from storage.promql.numbers import scientific
 
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
@@ -29,14 +29,15 @@ def groups_as_json(groups: Sequence[GroupStatus], asked: Asked) -> tuple[list[Js
     """
     if asked.text("type").lower() not in KINDS:
         raise invalid("type", f'not supported value "{asked.text("type")[:100]}"')
+    matching = asked.matchers()
     bare = asked.text("exclude_alerts").lower() in ("true", "1", "t")
-    chosen = [
-        (group, rules)
-        for group in groups
-        if _among(group.name, asked.all("rule_group[]"))
-        and _among(group.file, asked.all("file[]"))
-        and ((rules := [rule for rule in group.rules if _wanted(rule, asked)]) or not group.rules)
-    ]
+    chosen: list[tuple[GroupStatus, list[RuleStatus]]] = []
+    for group in groups:
+        if _among(group.name, asked.all("rule_group[]")) and _among(
+            group.file, asked.all("file[]")
+        ):
+            rules = [rule for rule in group.rules if _wanted(rule, asked, matching)]
+            chosen += [(group, rules)] if rules or not group.rules else []
     page, token = _page(chosen, asked)
     return [_group(group, rules, bare=bare) for group, rules in page], token
 
@@ -61,16 +62,15 @@ def _page(
     return chosen[start:end], keys[end] if end < len(keys) else ""
 
 
-def _wanted(status: RuleStatus, asked: Asked) -> bool:
+def _wanted(status: RuleStatus, asked: Asked, matching: Sequence[tuple[Matcher, ...]]) -> bool:
     rule = status.rule
     own = Labels.of({name: made.text for name, made in rule.labels.items()})
-    chosen = asked.matchers()
     return (
         _kind(rule) in KINDS[asked.text("type").lower()]
         and _among(rule.name, asked.all("rule_name[]"))
         and (
-            not chosen
-            or any(all(matcher.matches(own) for matcher in matchers) for matchers in chosen)
+            not matching
+            or any(all(matcher.matches(own) for matcher in matchers) for matchers in matching)
         )
     )
 

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot.ingest.format import BadPayload, TooLarge
-from bot.web import api, ingest, pages
+from bot.web import api, api_prometheus, ingest, pages
 from bot.web.auth import is_loopback
 from bot.web.headers import SafeHeaders
 from bot.web.parts import Parts
@@ -54,6 +54,7 @@ def build(parts: Parts) -> Starlette:
         Route("/-/ready", watch.ready),
         Route("/metrics", watch.metrics),
         *api.routes(parts),
+        *api_prometheus.routes(parts),
         *parts.more_routes,
     ]
     if parts.console is not None and is_loopback(parts.listens_on):
@@ -99,31 +100,38 @@ def status_of(error: BotError) -> int:
     return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
 
 
-def _answer(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
+def _answer(
+    request: Request, status: int, text: str, headers: Mapping[str, str] | None = None
+) -> Response:
     more = {"Retry-After": RETRY_AFTER[status]} if status in RETRY_AFTER else {}
     if status in (408, 413):
         # What is left of the body is not read; the connection is of no more use.
         more["Connection"] = "close"
-    return JSONResponse({"error": text}, status_code=status, headers={**more, **(headers or {})})
+    more |= headers or {}
+    fault = getattr(request.state, "fault", None)
+    if isinstance(fault, ingest.Fault):
+        more["Content-Type"] = fault.kind
+        return Response(fault.body(status, text), status_code=status, headers=more)
+    return JSONResponse({"error": text}, status_code=status, headers=more)
 
 
-async def _told(_request: Request, error: Exception) -> Response:
+async def _told(request: Request, error: Exception) -> Response:
     assert isinstance(error, BotError)
     status = status_of(error)
     if status >= 500:
         log.warning("request failed", status=status, error=str(error))
-    return _answer(status, str(error))
+    return _answer(request, status, str(error))
 
 
-async def _refused(_request: Request, error: Exception) -> Response:
+async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _answer(error.status_code, error.detail, error.headers)
+    return _answer(request, error.status_code, error.detail, error.headers)
 
 
 async def _broken(request: Request, error: Exception) -> Response:
     # The path is told, the query is not: people put secrets there.
     log.error("request broke", path=request.url.path, exc_info=error)
-    return _answer(500, "something broke here; the log knows more")
+    return _answer(request, 500, "something broke here; the log knows more")
 
 
 class _Uvicorn(uvicorn.Server):

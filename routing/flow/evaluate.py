@@ -17,7 +17,7 @@ from routing.flow.current import Current
 from routing.flow.judge_memory import Door, Memory
 from routing.flow.judge_query import Wording, evidence_for, rows_of
 from routing.flow.judge_record import Append, Recorder, check_limit
-from routing.flow.judge_seat import JudgeStatus, Seat
+from routing.flow.judge_seat import JudgeStatus, Seat, Stopwatch
 from routing.flow.judge_silence import SILENCE, SilenceWatch
 from routing.playbook import Playbook
 from routing.rules.feeds import Feeds, Watched
@@ -86,6 +86,7 @@ class Judge:
         self._judged_at: dict[str, float] = {}
         self._half_stored: set[str] = set()
         self._silent: tuple[str, ...] = ()
+        self._stopwatch = Stopwatch()
         self._told_outage: Steady | None = None
         self._idle_at = None if groups() else clock.utc_now()
 
@@ -126,6 +127,7 @@ class Judge:
                 interval = seat.group.interval.total_seconds()
                 missed = (steady - seat.due) // interval
                 seat.due = Steady(seat.due + (missed + 1) * interval)
+                seat.missed += int(missed)
         if not self._seats:
             self._idle_at = self._clock.utc_now()
         self._wake(self._seats.values())
@@ -152,7 +154,8 @@ class Judge:
         return JudgeStatus(
             last_judged=max(moments, default=None if seats else self._idle_at),
             late=tuple(seat.group.name for seat in seats if seat.is_late(steady)),
-            groups=tuple(seat.status() for seat in seats),
+            groups=tuple(seat.status(self._memory.of) for seat in seats),
+            durations=self._stopwatch.read(),
         )
 
     def silent(self) -> tuple[str, ...]:
@@ -175,6 +178,7 @@ class Judge:
             seat = before.get(group.key) or Seat(group, keys, due=steady, since=steady)
             seat.group, seat.keys = group, keys
             seat.problems = {key: why for key, why in seat.problems.items() if key in keys}
+            seat.timed = {key: found for key, found in seat.timed.items() if key in keys}
             self._seats[group.key] = seat
             seat.wishes.update(keys)
 
@@ -242,6 +246,7 @@ class Judge:
             watched = self._feeds.rules.get(key)
             if watched is None:
                 continue
+            started = self._clock.steady()
             try:
                 await self._judge_one(seat, watched, keys)
             except (StorageUnavailable, StaleIncident) as error:
@@ -254,6 +259,8 @@ class Judge:
                 self._failed(seat, watched, repr(error))
             else:
                 self._worked(seat, watched)
+            seat.judged_one(key, self._clock.utc_now(), self._clock.steady() - started)
+        self._stopwatch.add(self._clock.steady() - began)
         seat.done(self._clock.utc_now(), began, self._clock.steady(), self._gather)
 
     async def _judge_one(self, seat: Seat, watched: Watched, keys: list[str]) -> None:

@@ -55,6 +55,10 @@ class Series(Protocol):
         """Return the values of one label, sorted."""
         ...
 
+    def metadata(self) -> Mapping[str, Mapping[str, str]]:
+        """Return what senders told of metrics: name -> {"type", "help", "unit"}."""
+        ...
+
 
 class LocalMetrics:
     """The `Metrics` port over the store of this process.
@@ -114,6 +118,10 @@ class LocalMetrics:
     async def label_values(self, name: str, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
         """Return the values of one label of matching series, sorted."""
         return await self._apart(lambda: self._series.label_values(name, matchers))
+
+    async def metadata(self) -> Mapping[str, Mapping[str, str]]:
+        """Return what senders told of metrics: name -> {"type", "help", "unit"}."""
+        return self._series.metadata()
 
     async def _answer(self, query: str, grid: Grid) -> Value:
         expr = _parsed(query)

@@ -4,7 +4,7 @@ It lies at query level, not at sample level: a remote Prometheus evaluates its o
 raw samples are never dragged across the network.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from storage.model.labels import Labels, Matcher
@@ -45,4 +45,8 @@ class Metrics(Protocol):
 
     async def label_values(self, name: str, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
         """Return the values of one label of matching series, sorted."""
+        ...
+
+    async def metadata(self) -> Mapping[str, Mapping[str, str]]:
+        """Return what senders told of metrics: name -> {"type", "help", "unit"}."""
         ...

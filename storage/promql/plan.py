@@ -94,7 +94,7 @@ class Steps:
             return cls(np.array([start], dtype=np.int64), start, end)
         if not grid.step >= 0.001:
             raise QueryError(f"the step is {grid.step} seconds; 0.001 is the shortest")
-        if (grid.end - grid.start) / grid.step >= most:
+        if (grid.end - grid.start) / grid.step >= most + 1:
             raise QueryError(
                 f"{grid.start} to {grid.end} by {grid.step} seconds is more than {most} steps; "
                 "take a longer step or a shorter range"
