@@ -139,12 +139,16 @@ def _notices(
 
 
 def _ways_of_news(material: Material, person: Person) -> list[ContactPoint]:
-    rung = {
+    """Return where it rang; whom no page reached has nothing to hear, unless it is theirs now."""
+    asked = [it for it in _pages(material) if it.person == person.id]
+    rang = {
         it.channel: ContactPoint(channel=it.channel, address=it.address)
-        for it in _pages(material)
-        if it.person == person.id and (it.status in TOOK_IT or _is_on_its_way(it))
+        for it in asked
+        if it.status in TOOK_IT or _is_on_its_way(it)
     }
-    return list(rung.values()) or _chat_first(material, person)[:1]
+    if rang or (asked and person.id != material.incident.owner):
+        return list(rang.values())
+    return _chat_first(material, person)[:1]
 
 
 def _is_on_its_way(page: OutboxMessage) -> bool:

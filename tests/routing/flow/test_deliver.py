@@ -315,3 +315,4 @@ async def test_notices_of_the_end_reach_only_those_who_were_rung(here: Town) -> 
     await here.turn(timedelta(minutes=3).total_seconds())
     assert here.sms.pages == []
     assert len(here.slack.rooms) == 1
+    assert here.slack.notices == here.sms.notices == []  # nobody heard of it in the first place
