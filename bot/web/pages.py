@@ -3,11 +3,11 @@
 import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator
+from functools import cached_property
 from pathlib import Path
 from secrets import token_urlsafe
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
@@ -21,6 +21,9 @@ from bot.web.auth import csrf_token, hand_out_csrf, require_csrf, require_loopba
 from bot.web.parts import Parts
 from bot.web.reading import read_json
 from storage.model.person import Person
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 HERE = Path(__file__).parent
 MOST_FILES = 40
@@ -47,8 +50,14 @@ class Page:
     def __init__(self, parts: Parts, console: Console) -> None:
         self._parts, self._console = parts, console
         self._files: OrderedDict[str, Attachment] = OrderedDict()
+
+    @cached_property
+    def _template(self) -> "Template":
+        """The page's template; jinja2 takes 2 MiB and is imported by the first reader."""
+        from jinja2 import Environment, FileSystemLoader
+
         templates = Environment(loader=FileSystemLoader(HERE / "templates"), autoescape=True)
-        self._template = templates.get_template("console.html")
+        return templates.get_template("console.html")
 
     async def page(self, request: Request) -> Response:
         """Answer the page itself."""
