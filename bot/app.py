@@ -117,11 +117,14 @@ class App:
             append=self.series.append,
         )
         await self.judge.restore()
+        self._open.push_async_callback(self.judge.close)
         self.timers = TimerLoop(*shared, OWNER)
         self.housekeeper = Housekeeper(*shared, keep=self.config.storage.history)
 
     async def _open_world(self) -> None:
-        self.observed = Observations(self.clock, self.database, self.series.stats)
+        self.observed = Observations(
+            self.clock, self.database, self.series.stats, self.judge.status
+        )
         self.intake = Intake(self.series, self.judge, self.observed.heard)
         self.channels = await open_channels(self.config)
         for _, channel in self.channels.values():

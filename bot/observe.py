@@ -12,6 +12,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import generate_latest
 
 from bot.loops import Loop
+from bot.observe_rules import rule_families
+from routing.flow.judge_seat import JudgeStatus
 from storage.clock import Clock, Steady
 from storage.model.incident import Status
 from storage.model.sample import Appended
@@ -23,10 +25,20 @@ OPEN = tuple(status for status in Status if status.is_open)
 
 
 class Observations:
-    """Counts what happens and reads what stands; `text` writes it all down."""
+    """Counts what happens and reads what stands; `text` writes it all down.
 
-    def __init__(self, clock: Clock, database: Database, stats: Callable[[], SeriesStats]) -> None:
+    stats: of the store.  judging: how the rules are judged; None: no rules are.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        database: Database,
+        stats: Callable[[], SeriesStats],
+        judging: Callable[[], JudgeStatus] | None = None,
+    ) -> None:
         self._clock, self._database, self._stats = clock, database, stats
+        self._judging = judging
         self._stored: Counter[str] = Counter()
         self._refused: Counter[tuple[str, str]] = Counter()
         self._incidents: Counter[tuple[str, str]] = Counter()
@@ -65,6 +77,8 @@ class Observations:
     def _families(self) -> Iterator[Metric]:
         yield from self._sample_families()
         yield from self._delivery_families()
+        if self._judging is not None:
+            yield from rule_families(self._judging())
         ages = _gauge("loop_last_success_age_seconds", "Since each loop last succeeded.", ["loop"])
         now = self._clock.steady()
         for loop in self.loops:
