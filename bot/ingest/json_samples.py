@@ -83,6 +83,6 @@ def _number(where: str, key: str, entry: dict[str, Any]) -> float:
 FORMAT = IngestFormat(
     name="json",
     path="/ingest/json",
-    media_types=("application/json",),
-    decode=decode,
+    readers={"application/json": decode},
+    encodings=("", "gzip"),
 )

@@ -1,6 +1,6 @@
 """Prometheus remote write 1.0: `POST /api/v1/write`, snappy over protobuf."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import cramjam
@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 
 from bot.ingest.format import BadPayload, IngestFormat, TooLarge
 from bot.ingest.protos.remote_write_pb2 import Label, MetricMetadata, TimeSeries
+from bot.ingest.wire import fields
 from storage.model.labels import NAME, Labels
 from storage.model.sample import Batch, Sample
 
@@ -40,7 +41,9 @@ def decode(body: bytes, limit: int) -> Batch:
     samples: list[Sample] = []
     metadata: dict[str, Mapping[str, str]] = {}
     histograms = position = 0
-    for field, content in _messages(_unpack(body, limit)):
+    for field, content in fields(memoryview(_unpack(body, limit)), "the unpacked body"):
+        if isinstance(content, int):
+            continue
         if field == METADATA_FIELD:
             name, told = _metadata(content)
             metadata[name] = told
@@ -71,48 +74,11 @@ def _unpack(body: bytes, limit: int) -> bytes:
         raise BadPayload(f"not snappy's block format: {error}") from error
 
 
-def _messages(body: bytes) -> Iterator[tuple[int, bytes]]:
-    """Yield (field number, content) of each message in a WriteRequest.
-
-    Walking by hand keeps memory flat: no more than one series is taken apart at a time, so that
-    a body of a million empty series costs nothing.
-    """
-    at, end = 0, len(body)
-    while at < end:
-        key, at = _varint(body, at)
-        field, wire = key >> 3, key & 7
-        if wire == 0:
-            _, at = _varint(body, at)
-            continue
-        if wire == 2:
-            length, start = _varint(body, at)
-        else:
-            length, start = {1: 8, 5: 4}.get(wire, -1), at
-        if length < 0 or start + length > end or field == 0:
-            raise BadPayload(f"byte {at} of the unpacked body: not a WriteRequest")
-        at = start + length
-        if wire == 2:
-            yield field, body[start:at]
-
-
-def _varint(body: bytes, at: int) -> tuple[int, int]:
-    """Read a varint at `at`; return it and where the next thing starts."""
-    value = shift = 0
-    while at < len(body) and shift < 64:
-        byte = body[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-    raise BadPayload(f"byte {at} of the unpacked body: cut off, or not a WriteRequest")
-
-
-def _series(content: bytes, where: str) -> TimeSeries:
+def _series(content: memoryview, where: str) -> TimeSeries:
     if len(content) > MOST_BYTES_A_SERIES:
         raise TooLarge(f"{where}: {len(content)} bytes; at most {MOST_BYTES_A_SERIES} are taken")
     try:
-        return TimeSeries.FromString(content)
+        return TimeSeries.FromString(bytes(content))
     except DecodeError as error:
         raise BadPayload(f"{where}: not a TimeSeries: {error}") from error
 
@@ -148,9 +114,9 @@ def _labels(encoded: Sequence[bytes]) -> Labels:
     return labels
 
 
-def _metadata(content: bytes) -> tuple[str, Mapping[str, str]]:
+def _metadata(content: memoryview) -> tuple[str, Mapping[str, str]]:
     try:
-        told = MetricMetadata.FromString(content)
+        told = MetricMetadata.FromString(bytes(content))
         name, help_text, unit = (
             text.decode() for text in (told.metric_family_name, told.help, told.unit)
         )
@@ -163,7 +129,6 @@ def _metadata(content: bytes) -> tuple[str, Mapping[str, str]]:
 FORMAT = IngestFormat(
     name="remote_write",
     path="/api/v1/write",
-    media_types=("application/x-protobuf",),
-    encoding="snappy",
-    decode=decode,
+    readers={"application/x-protobuf": decode},
+    encodings=("snappy",),
 )

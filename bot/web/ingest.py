@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import structlog
 from starlette.exceptions import HTTPException
@@ -12,7 +13,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import bot.ingest
-from bot.ingest.format import IngestFormat, TooLarge
+from bot.ingest.format import Decode, IngestFormat, TooLarge
+from bot.ingest.gzipped import gunzip
 from bot.web.auth import Tokens, is_loopback, require_loopback
 from bot.web.parts import Parts
 from routing.plugins import collect
@@ -40,15 +42,34 @@ def routes(parts: Parts) -> list[Route]:
 
 def _route(known: IngestFormat, parts: Parts, door: "Door", teller: "Teller") -> Route:
     async def receive(request: Request) -> Response:
+        kind = _kind(request)
+        if known.answers is not None and kind in known.readers:
+            request.state.fault = Fault(kind, known.answers.fault)
         source = door.admit(request)
-        _check_kind(request, known)
+        encoding = _check_kind(request, known)
         async with door.room_for(source):
             body = await _read(request, parts)
-            batch = await _decoded(known, body, parts.limits.unpacked_bytes)
+            reader, limit = known.readers[kind], parts.limits.unpacked_bytes
+            batch = await _decoded(reader, body, encoding, limit)
             appended = await parts.intake.take(source, batch)
-        return teller.answer(source, known, appended, batch)
+        return teller.answer(source, known, kind, appended, batch)
 
     return Route(known.path, receive, methods=["POST"], name=f"ingest {known.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """How a request's faults are worded by its format: `request.state.fault`.
+
+    kind: the content type of the answer.
+    """
+
+    kind: str
+    word: Callable[[str, int, str], bytes]
+
+    def body(self, status: int, why: str) -> bytes:
+        """Return the answer's body."""
+        return self.word(self.kind, status, why)
 
 
 class Door:
@@ -101,21 +122,30 @@ class Door:
             self._inside[source] -= 1
 
 
-def _check_kind(request: Request, known: IngestFormat) -> None:
-    """Raise HTTPException 415 where the body is of another kind than this format reads."""
-    kind, _, parameters = request.headers.get("content-type", "").partition(";")
-    wanted = " or ".join(known.media_types)
-    if kind.strip().lower() not in known.media_types:
-        raise HTTPException(415, f"Content-Type {kind.strip() or 'is missing'}: {wanted} is read")
+def _kind(request: Request) -> str:
+    """Return the content type without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _check_kind(request: Request, known: IngestFormat) -> str:
+    """Return the Content-Encoding, empty for none.
+
+    Raises HTTPException 415 where the body is of another kind than this format reads.
+    """
+    kind, parameters = _kind(request), request.headers.get("content-type", "").partition(";")[2]
+    wanted = " or ".join(known.readers)
+    if kind not in known.readers:
+        raise HTTPException(415, f"Content-Type {kind or 'is missing'}: {wanted} is read")
     if "proto=" in parameters and "prometheus.WriteRequest" not in parameters:
         # Remote write 2.0 asks first; the answer makes the sender fall back to 1.0.
         raise HTTPException(415, f"Content-Type {parameters.strip()}: remote write 1.0 is read")
     encoding = request.headers.get("content-encoding", "").strip().lower()
-    if encoding in ("", "identity"):
+    if encoding == "identity":
         encoding = ""
-    if encoding != known.encoding:
-        right = known.encoding or "none"
+    if encoding not in known.encodings:
+        right = " or ".join(encoding or "none" for encoding in known.encodings)
         raise HTTPException(415, f"Content-Encoding {encoding or 'is missing'}: {right} is read")
+    return encoding
 
 
 async def _read(request: Request, parts: Parts) -> bytes:
@@ -146,10 +176,14 @@ async def _read(request: Request, parts: Parts) -> bytes:
     return b"".join(chunks)
 
 
-async def _decoded(known: IngestFormat, body: bytes, limit: int) -> Batch:
-    if len(body) < IN_A_THREAD:
-        return known.decode(body, limit)
-    return await asyncio.to_thread(known.decode, body, limit)
+async def _decoded(reader: Decode, body: bytes, encoding: str, limit: int) -> Batch:
+    def decode() -> Batch:
+        return reader(gunzip(body, limit) if encoding == "gzip" else body, limit)
+
+    # What is packed may be a hundred times as large.
+    if len(body) < (IN_A_THREAD >> 4 if encoding else IN_A_THREAD):
+        return decode()
+    return await asyncio.to_thread(decode)
 
 
 class Teller:
@@ -159,19 +193,25 @@ class Teller:
         self._clock, self._told = parts.desks.clock, dict[str, float]()
 
     def answer(
-        self, source: str, known: IngestFormat, appended: Appended, batch: Batch
+        self, source: str, known: IngestFormat, kind: str, appended: Appended, batch: Batch
     ) -> Response:
-        """Return 204 where all was stored, else 200 with counts and an example for each reason."""
+        """Return 204 where all was stored, else 200 with counts and an example for each reason.
+
+        A format that words its answers itself gets 200 in any case.
+        """
         refused = {**batch.ignored, **{k: n for k, n in appended.refused.items() if n}}
+        examples = {**batch.examples, **appended.examples}
+        if refused:
+            self._log(source, known.name, refused, examples)
+        if known.answers is not None:
+            why = "; ".join(
+                f"{count} {reason}: {examples.get(reason, '')}" for reason, count in refused.items()
+            )
+            said = known.answers.taken(kind, sum(refused.values()), why)
+            return Response(said, headers={"Content-Type": kind})
         if not refused:
             return Response(status_code=204)
-        self._log(source, known.name, refused, appended.examples)
-        said = {
-            "stored": appended.stored,
-            "refused": refused,
-            "examples": dict(appended.examples),
-        }
-        return JSONResponse(said, status_code=200)
+        return JSONResponse({"stored": appended.stored, "refused": refused, "examples": examples})
 
     def _log(
         self, source: str, name: str, refused: Mapping[str, int], examples: Mapping[str, str]

@@ -44,12 +44,14 @@ class Batch:
     metadata: metric name -> {"type", "help", "unit"}, as far as the sender told.
     ignored:  what came along that cannot be stored (`native_histogram`) -> count; told, not lost
               in silence.
+    examples: reason in `ignored` -> one sentence about the first that was ignored for it.
     """
 
     samples: Sequence[Sample]
     complete: bool = False
     metadata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
+    examples: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from bot.ingest import json_samples
 from bot.ingest.format import BadPayload, TooLarge
-from bot.ingest.json_samples import FORMAT
 from storage.model.labels import Labels
 from storage.model.sample import Batch, Sample
 
@@ -15,7 +15,7 @@ READ = Sample(Labels.of({"__name__": "queue_depth", "queue": "mail"}), 1.7e9, 12
 
 
 def decode(entries: Any) -> Batch:
-    return FORMAT.decode(json.dumps(entries).encode(), 10_000)
+    return json_samples.decode(json.dumps(entries).encode(), 10_000)
 
 
 def test_reads_a_list() -> None:
@@ -102,9 +102,9 @@ def test_says_what_is_wrong(entries: Any, reason: str) -> None:
 
 def test_deep_nesting_is_refused() -> None:
     with pytest.raises(BadPayload, match="not JSON"):
-        FORMAT.decode(b"[" * 200_000, 1 << 20)
+        json_samples.decode(b"[" * 200_000, 1 << 20)
 
 
 def test_over_the_limit_is_refused() -> None:
     with pytest.raises(TooLarge, match="the body has 11 bytes; at most 10"):
-        FORMAT.decode(b"[         ]", 10)
+        json_samples.decode(b"[         ]", 10)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.ingest.format import BadPayload, TooLarge
 from bot.ingest.protos.remote_write_pb2 import Label, MetricMetadata, Sample, TimeSeries
-from bot.ingest.remote_write import FORMAT, MOST_SAMPLES
+from bot.ingest.remote_write import MOST_SAMPLES, decode
 from storage.model import sample as model
 from storage.model.labels import Labels
 
@@ -60,7 +60,7 @@ def test_reads_what_prometheus_sends() -> None:
         + series({"__name__": "load"}, (1_700_000_000_000, 0.5))
         + field(3, bytes(metadata.SerializeToString()))
     )
-    batch = FORMAT.decode(body, LIMIT)
+    batch = decode(body, LIMIT)
     up = Labels.of(UP)
     assert list(batch.samples) == [
         model.Sample(up, 1_700_000_000.123, 1.0),
@@ -72,7 +72,7 @@ def test_reads_what_prometheus_sends() -> None:
 
 
 def test_staleness_marker_keeps_its_bits() -> None:
-    [sample] = FORMAT.decode(packed(series(UP, (1_000, model.STALE))), LIMIT).samples
+    [sample] = decode(packed(series(UP, (1_000, model.STALE))), LIMIT).samples
     assert model.is_stale(np.array([sample.value])).all()
 
 
@@ -81,13 +81,13 @@ def test_native_histograms_are_counted_and_exemplars_passed_over() -> None:
         labels=[label(b"__name__", b"latency")], histograms=[b"one", b"two"]
     ).SerializeToString()
     body = packed(field(1, bytes(content) + field(3, b"exemplar")))
-    batch = FORMAT.decode(body, LIMIT)
+    batch = decode(body, LIMIT)
     assert (list(batch.samples), batch.ignored) == ([], {"native_histogram": 2})
 
 
 def test_unknown_fields_are_passed_over() -> None:
     extra = varint(9 << 3) + varint(300) + varint(10 << 3 | 5) + bytes(4) + field(12, b"x")
-    assert len(FORMAT.decode(packed(extra + series(UP, (1, 1.0))), LIMIT).samples) == 1
+    assert len(decode(packed(extra + series(UP, (1, 1.0))), LIMIT).samples) == 1
 
 
 @pytest.mark.parametrize(
@@ -133,25 +133,25 @@ def test_unknown_fields_are_passed_over() -> None:
 )
 def test_says_what_is_wrong(body: bytes, reason: str) -> None:
     with pytest.raises(BadPayload, match=reason):
-        FORMAT.decode(body, LIMIT)
+        decode(body, LIMIT)
 
 
 def test_a_bomb_is_refused_by_what_it_claims() -> None:
     four_gib = b"\xff\xff\xff\xff\x0f\x00\x00"
     with pytest.raises(TooLarge, match="unpacks to 4294967295 bytes; at most 4194304"):
-        FORMAT.decode(four_gib, LIMIT)
+        decode(four_gib, LIMIT)
 
 
 def test_too_many_samples_are_refused() -> None:
     one = TimeSeries(labels=[label(b"__name__", b"up")]).SerializeToString()
     body = packed(field(1, bytes(one) + field(2, b"") * (MOST_SAMPLES + 1)))
     with pytest.raises(TooLarge, match="max_samples_per_send"):
-        FORMAT.decode(body, LIMIT)
+        decode(body, LIMIT)
 
 
 def test_a_huge_series_is_refused() -> None:
     with pytest.raises(TooLarge, match="series 0"):
-        FORMAT.decode(packed(field(1, bytes(2 << 20))), LIMIT)
+        decode(packed(field(1, bytes(2 << 20))), LIMIT)
 
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -170,7 +170,7 @@ def test_whatever_is_well_formed_is_read_whole(
 ) -> None:
     told = [({**pairs, "__name__": "m"}, readings) for pairs, readings in scrape]
     body = packed(b"".join(series(pairs, *readings) for pairs, readings in told))
-    assert list(FORMAT.decode(body, LIMIT).samples) == [
+    assert list(decode(body, LIMIT).samples) == [
         model.Sample(Labels.of(pairs), at / 1000, value)
         for pairs, readings in told
         for at, value in readings
@@ -180,4 +180,4 @@ def test_whatever_is_well_formed_is_read_whole(
 @given(st.binary(max_size=200))
 def test_garbage_inside_snappy_is_refused_or_read(body: bytes) -> None:
     with suppress(BadPayload):
-        FORMAT.decode(packed(body), LIMIT)
+        decode(packed(body), LIMIT)
