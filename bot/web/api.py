@@ -97,7 +97,6 @@ def reply_as_json(reply: Reply) -> dict[str, Any]:
     """Write what a verb answered; attachments as base64."""
     return {
         "text": reply.text,
-        "refused": reply.refused,
         "table": [list(row) for row in reply.table],
         "attachments": [
             {
