@@ -22,6 +22,7 @@ from bot.logs import REDACTOR, set_up_logs
 from bot.observe import Observations
 from bot.reports.publish import WORKER
 from bot.roles import Roles
+from bot.schema import lay_out
 from bot.web.parts import Limits, Parts
 from bot.web.server import Server
 from bot.web.standing import restore
@@ -260,6 +261,7 @@ def serve(path: Path, environ: Mapping[str, str]) -> None:
     config = read_config(path, environ)
     set_up_logs(config.log.level, config.log.format)
     REDACTOR.learn(config.secrets())
+    lay_out(config)
     with asyncio.Runner(loop_factory=_loop) as runner:
         runner.run(_serve(config, environ))
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 STUCK = 60.0
 """Seconds without a turn after which a loop counts as stuck; liveness fails then."""
+JUDGED = 5.0
+"""Seconds that a stop gives to judge what was stored; the rest is judged after the next start."""
 SILENT = 120.0
 """Seconds without any sample after which no heartbeat goes out, once there were samples."""
 
@@ -74,6 +76,7 @@ class Roles:
         for loop in self.loops:
             await loop.stop()
         await self._app.intake.drain()
+        await self._app.judge.drain(JUDGED)
         timers, *_ = self._tasks
         timers.cancel()
         await asyncio.gather(timers, return_exceptions=True)
@@ -98,4 +101,6 @@ class Roles:
         """Say everything for which the outside heartbeat must stop."""
         at = self._app.observed.samples_at
         silent = at is not None and self._app.clock.steady() - at > SILENT
-        return (*self.troubles(), *self.failures(), *(("no samples come in",) if silent else ()))
+        late = (f"rule group {name} is not judged" for name in self._app.judge.status().late)
+        none = ("no samples come in",) if silent else ()
+        return (*self.troubles(), *self.failures(), *late, *none)
