@@ -5,15 +5,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from bot.cli_rules import add_rules
 from bot.cli_server import add_verbs
 from storage.errors import BotError, ConfigError
-
-if TYPE_CHECKING:
-    from bot.config.config import Config
 
 ConfigPath = Annotated[
     Path,
@@ -32,6 +30,7 @@ app = typer.Typer(
 rules = typer.Typer(help="Rule files.", no_args_is_help=True)
 slack = typer.Typer(help="Slack.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
+add_rules(rules)
 app.add_typer(slack, name="slack")
 add_verbs(app)
 
@@ -51,8 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
 @app.command()
 def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Run Tocsin until it is told to stop."""
-    # structlog would import rich (66 modules, 3 MiB) for tracebacks that our logs do not have.
-    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+    # Imported where they are installed and used for nothing here, 4 MiB together: rich by
+    # structlog for coloured tracebacks, watchfiles by uvicorn for reloading.
+    for unwanted in ("rich", "watchfiles"):
+        sys.modules.setdefault(unwanted, None)  # type: ignore[arg-type]
     from bot.app import serve as run
 
     run(config, os.environ)
@@ -101,21 +102,9 @@ def check(config: ConfigPath = DEFAULT_CONFIG) -> None:
 def migrate(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Bring the incident database to this version's schema; `serve` does so by itself."""
     from bot.config.read import read_config
+    from bot.schema import bring_up
 
-    print(asyncio.run(_migrate(read_config(config, os.environ))))
-
-
-async def _migrate(config: "Config") -> str:
-    from bot.config.build import database_url
-    from storage.sql.database import Database
-    from storage.sql.migrate import migrate
-
-    config.storage.directory.mkdir(parents=True, exist_ok=True)
-    database = await Database.open(database_url(config))
-    try:
-        return await migrate(database)
-    finally:
-        await database.close()
+    print(asyncio.run(bring_up(read_config(config, os.environ))))
 
 
 @rules.command("check")
