@@ -109,12 +109,17 @@ def migrate(config: ConfigPath = DEFAULT_CONFIG) -> None:
 
 @rules.command("check")
 def rules_check(files: Annotated[list[Path], typer.Argument(help="Rule files.")]) -> None:
-    """Check rule files; every fault at once, exit code 2."""
+    """Check rule files; every fault at once, exit code 2; then advice, which is no fault."""
+    from routing.rules.check import findings
     from routing.rules.read import read_rules
 
     groups = read_rules(files)
+    advice = findings(groups)
+    for finding in advice:
+        print(finding)
     counted = sum(len(group.rules) for group in groups)
-    print(f"All is well: files {len(files)}, groups {len(groups)}, rules {counted}.")
+    verdict = f"No fault; {len(advice)} to look at" if advice else "All is well"
+    print(f"{verdict}: files {len(files)}, groups {len(groups)}, rules {counted}.")
 
 
 @app.command("send-test")

@@ -1,0 +1,145 @@
+"""One rule in rehearsal: evaluated over series in memory, into which it writes as Prometheus does.
+
+As in Prometheus an alert is told from others by its own labels, not by those of the series.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from routing.rules.lifecycle import CLEAR, Look, Now, Phase, RuleState
+from routing.rules.rule import Rule, RuleGroup
+from routing.rules.template import Outside, Row, Wanted
+from routing.rules.verdict import judged, worded
+from storage.clock import Steady, utc
+from storage.errors import QueryError
+from storage.model.labels import NAME, Fingerprint, Labels
+from storage.model.sample import STALE
+from storage.promql.evaluate import Grid
+from storage.promql.memory import MemorySamples
+from storage.promql.parse import parse
+from storage.promql.tree import Expr
+from storage.promql.values import Scalar, Vector
+
+MOST_QUOTED: Final = 50
+"""Different queries that the templates of one rule may ask in one evaluation."""
+
+Rows = list[tuple[Labels, float]]
+
+
+class Rehearsed:
+    """A rule, what it remembers, and the series that it wrote last."""
+
+    def __init__(self, rule: Rule, group: RuleGroup, outside: Outside) -> None:
+        self.rule, self._group, self._outside = rule, group, outside
+        self._states: dict[Fingerprint, RuleState] = {}
+        self._notes: dict[Fingerprint, Labels] = {}
+        self._written: frozenset[Labels] = frozenset()
+        self._behind = group.query_offset.total_seconds()
+
+    def evaluate(self, samples: MemorySamples, at: float) -> None:
+        """Take the rule one step on at `at` (Unix seconds) and write what it answers.
+
+        Raises QueryError where its query fails or it answers more than its group allows.
+        """
+        rows = rows_of(samples, self.rule.tree, at - self._behind)
+        written = self._recorded(rows) if self.rule.records else self._alerts(samples, rows, at)
+        self._write(samples, written, at - self._behind)
+
+    def firing(self) -> Iterator[tuple[Labels, Labels]]:
+        """Give labels and annotations of each alert that fires."""
+        for fingerprint, state in self._states.items():
+            if state.phase is not Phase.PENDING:
+                yield state.labels, self._notes[fingerprint]
+
+    def _recorded(self, rows: Rows) -> Rows:
+        _check(len(rows), self._group.limit)
+        own = {name: made.text for name, made in self.rule.labels.items()}
+        found = [(labels.with_({**own, NAME: self.rule.name}), value) for labels, value in rows]
+        return _each_once(found, "rule labels")
+
+    def _alerts(self, samples: MemorySamples, rows: Rows, at: float) -> Rows:
+        """Step the alerts on; return the series that tell of them."""
+        answer, named = _Answers(samples, at - self._behind), []
+        for labels, value in rows:
+            known, notes = answer.words(self.rule, labels, value, self._outside)
+            self._notes[known.fingerprint] = notes
+            named.append((known, value))
+        found = _each_once(named, "alert labels")
+        now = Now(wall=utc(at), steady=Steady(at))
+        for moved in judged(self.rule, self._states, found, _looks(now.steady), now):
+            if moved.after is None:
+                del self._states[moved.fingerprint]
+            else:
+                self._states[moved.fingerprint] = moved.after
+        _check(len(self._states), self._group.limit)
+        return [row for state in self._states.values() for row in _told(state)]
+
+    def _write(self, samples: MemorySamples, rows: Rows, at: float) -> None:
+        """Store the series, and mark those stale that are not told any more."""
+        told = frozenset(labels for labels, _ in rows)
+        for labels, value in (*rows, *((gone, STALE) for gone in self._written - told)):
+            samples.add(labels, ((at, value),))
+        self._written = told
+
+
+class _Answers:
+    """What the templates of one evaluation ask."""
+
+    def __init__(self, samples: MemorySamples, at: float) -> None:
+        self._samples, self._at = samples, at
+        self._known: dict[str, list[Row] | str] = {}
+
+    def words(
+        self, rule: Rule, labels: Labels, value: float, outside: Outside
+    ) -> tuple[Labels, Labels]:
+        """Return the alert's labels and annotations."""
+        while True:
+            try:
+                return worded(rule, labels, value, self._known, outside)
+            except Wanted as wanted:
+                self._known[wanted.query] = self._ask(wanted.query)
+
+    def _ask(self, query: str) -> list[Row] | str:
+        if len(self._known) >= MOST_QUOTED:
+            return f"the templates asked more than {MOST_QUOTED} queries"
+        try:
+            found = rows_of(self._samples, parse(query), self._at)
+        except QueryError as error:
+            return str(error)
+        return [Row(dict(labels), value) for labels, value in found]
+
+
+def rows_of(samples: MemorySamples, expr: Expr, at: float) -> Rows:
+    """Return the series of the answer at `at` and their values; a number has no labels."""
+    match samples.ask(expr, Grid.instant(at)):
+        case Vector(labels, values):
+            return list(zip(labels, values.tolist(), strict=True))
+        case Scalar(values):
+            return [(Labels(), float(values[0]))]
+    raise QueryError("an instant vector or a number is needed here")
+
+
+def _looks(steady: Steady) -> Callable[[Labels, float | None, tuple[str, ...]], Look]:
+    """Believe every sample, and that what is not there is over."""
+
+    def look(labels: Labels, value: float | None, _: tuple[str, ...]) -> Look:
+        return Look(labels=labels, value=value, sight=CLEAR, heard=steady)
+
+    return look
+
+
+def _told(state: RuleState) -> Iterable[tuple[Labels, float]]:
+    phase = "pending" if state.phase is Phase.PENDING else "firing"
+    yield state.labels.with_({NAME: "ALERTS", "alertstate": phase}), 1.0
+    yield state.labels.with_({NAME: "ALERTS_FOR_STATE"}), float(int(state.since.timestamp()))
+
+
+def _check(count: int, limit: int) -> None:
+    if limit and count > limit:
+        raise QueryError(f"exceeded limit of {limit} with {count} series or alerts")
+
+
+def _each_once(rows: Rows, what: str) -> Rows:
+    if len({labels for labels, _ in rows}) < len(rows):
+        raise QueryError(f"vector contains metrics with the same labelset after applying {what}")
+    return rows
