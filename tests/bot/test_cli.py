@@ -129,12 +129,16 @@ def test_a_missing_configuration_is_named(run: Run, tmp_path: Path) -> None:
         )
 
 
-def test_rules_check_counts_or_refuses(run: Run, tmp_path: Path) -> None:
+def test_rules_check_advises_or_refuses(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "rules.yaml"
     path.write_text(RULES)
-    assert run("rules", "check", str(path)) == Ran(
-        0, "All is well: files 1, groups 1, rules 1.\n", ""
-    )
+    ran = run("rules", "check", str(path))
+    assert (ran.code, ran.err) == (0, "")
+    *advice, verdict = ran.out.splitlines()
+    assert [line.split(": ")[0] for line in advice] == [f"{path}:4:9"] * len(advice)
+    assert any("no annotation 'runbook_url'" in line for line in advice)
+    found = len(advice)
+    assert verdict == f"No fault; {found} to look at: files 1, groups 1, rules 1."
     path.write_text(RULES.replace("expr:", "exprr:"))
     ran = run("rules", "check", str(path))
     assert ran.code == 2
