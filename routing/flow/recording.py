@@ -33,6 +33,8 @@ async def record(
             return [flight.message.incident] if flight.message.incident else []
         case TryLater():
             return await _later(tx, flight, result, moment, jitter)
+        case Rejected() if flight.refusal:  # its room was refused, and that has been told
+            return await _given_up(tx, flight.message, flight.refusal, moment)
         case Rejected():
             return await _failed(tx, flight.message, result, moment)
 
