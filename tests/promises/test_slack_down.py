@@ -1,0 +1,137 @@
+"""Slack away: criticals go by SMS in time, retries grow apart, and no backlog when it is back."""
+
+import asyncio
+import time
+from collections import defaultdict
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from tests.promises.conftest import Found
+from tests.promises.tocsin import Json, Tocsin, sample
+from tests.promises.town import PHONES, ROOM, number_of, step, texts, town
+from tests.vendors.process import Remote
+
+FAILOVER = 3.0
+"""Seconds after which these tests send a critical page another way; a minute unless configured."""
+OUTAGE = 9.0
+HOSTS = 3
+EACH_ONCE = {1: 1, 2: 1, 3: 1}
+LOOK = 1.0
+"""Seconds between two looks for overdue pages, and the grace for the test's own."""
+
+
+def by_chat_first(twilio: Remote, slack: Remote) -> Json:
+    """Ask Ada in Slack alone; SMS is the next of her contacts. Ben follows by SMS much later."""
+    config = town(twilio, slack, [step("ada", 0, "chat"), step("ben", 60)])
+    config["delivery"] = {"failover_after": f"{FAILOVER:g}s"}
+    return config
+
+
+async def tell(tocsin: Tocsin) -> float:
+    """Let three hosts cross the threshold; return the moment."""
+    assert await tocsin.send([sample("level", 95, instance=f"h{n}") for n in range(HOSTS)]) < 300
+    return time.monotonic()
+
+
+async def rung(twilio: Remote) -> dict[int, list[float]]:
+    """Wait until Ada was asked about each host by SMS; return the monotonic times by incident."""
+    end = time.monotonic() + 3 * FAILOVER
+    while True:
+        pages = defaultdict[int, list[float]](list)
+        for number, to, asks, at in texts(await twilio.ask("messages")):
+            if asks and to == PHONES["ada"]:
+                pages[number].append(at)
+        if len(pages) >= HOSTS or time.monotonic() > end:
+            return pages
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("answer", [None, 503], ids=["refuses", "answers-503"])
+async def test_slack_down_then_back(
+    found: Found, twilio: Remote, slack: Remote, answer: int | None
+) -> None:
+    tocsin = found(by_chat_first(twilio, slack))
+    await tocsin.start()
+    await slack.ask("connected")
+    await slack.ask("down", status=answer)
+    began = await tell(tocsin)
+    pages = await rung(twilio)
+    assert {number: len(times) for number, times in pages.items()} == EACH_ONCE
+    late = {number: times[0] - began for number, times in pages.items()}
+    print("SMS after the step, seconds:", late)
+    assert max(late.values()) <= FAILOVER + LOOK
+
+    shown = await tocsin.say("show 1")
+    assert shown is not None
+    assert "not delivered: slack to Ada" in shown["text"].replace("Not", "not")
+    acked = await tocsin.say("ack 2", who="ben")
+    assert acked is not None
+    assert not acked["refused"], "people are answered while Slack is away"
+    await tocsin.until(lambda: time.monotonic() > began + OUTAGE, OUTAGE)
+    if answer is not None:
+        _gaps_grow(await slack.ask("calls"))
+
+    before = len(await slack.ask("calls"))
+    await slack.ask("up")
+    tops = await tocsin.until(lambda: _tops(slack), 30)
+    assert {number: len(found) for number, found in tops.items()} == EACH_ONCE
+    assert "cknowledged by Ben" in str(tops[2][0]["blocks"]), "its present state, at once"
+    assert tops[2][0]["editions"] in ([], None) or len(tops[2][0]["editions"]) <= 2
+    calls = (await slack.ask("calls"))[before:]
+    said = [call for call in calls if call["method"].startswith("chat.")]
+    assert len(said) <= 3 * HOSTS, "no backlog"
+    again = await rung(twilio)
+    assert {number: len(times) for number, times in again.items()} == EACH_ONCE
+    assert await tocsin.stop() == 0
+
+
+async def _tops(slack: Remote) -> dict[int, list[Json]] | None:
+    """Return the top messages by incident, once there is one for each."""
+    tops = defaultdict(list)
+    for message in await slack.ask("messages", channel=ROOM):
+        tops[number_of(message["text"])].append(message)
+    return tops if len(tops) >= HOSTS else None
+
+
+def _gaps_grow(calls: list[Json]) -> None:
+    """The room is tried less and less often: no gap is shorter than the one before."""
+    tries = [call["at"] for call in calls if call["channel"] == ROOM]
+    gaps = [after - before for before, after in pairwise(tries)]
+    print("gaps between two tries, seconds:", [round(gap, 2) for gap in gaps])
+    assert len(gaps) >= 2
+    assert all(after >= before - 0.2 for before, after in pairwise(gaps))
+
+
+@pytest.mark.parametrize("error", ["channel_not_found", "invalid_auth"])
+async def test_a_permanent_error_is_not_hammered(
+    found: Found, twilio: Remote, slack: Remote, error: str
+) -> None:
+    tocsin = found(by_chat_first(twilio, slack))
+    await slack.ask("fault", failure="error", error=error, method="chat.postMessage")
+    await tocsin.start()
+    began = await tell(tocsin)
+    pages = await rung(twilio)
+    assert {number: len(times) for number, times in pages.items()} == EACH_ONCE
+    assert max(times[0] for times in pages.values()) <= began + FAILOVER + LOOK
+    await tocsin.until(lambda: _is_told(twilio), 10)
+    await tocsin.until(lambda: time.monotonic() > began + FAILOVER + 2, 10)
+    tries = defaultdict[str, int](int)
+    for call in await slack.ask("calls", method="chat.postMessage"):
+        tries[_key(call["args"])] += 1
+    assert tries
+    assert max(tries.values()) <= 2, "no retry loop"
+    told = [it for it in await twilio.ask("messages") if "slack refuses" in it["body"].lower()]
+    assert [it["to"] for it in told] == [PHONES["ada"]], "the administrator, once, by another way"
+    assert await tocsin.stop() == 0
+
+
+async def _is_told(twilio: Remote) -> bool:
+    return any("refuses" in it["body"] for it in await twilio.ask("messages"))
+
+
+def _key(args: Json) -> str:
+    """Return the outbox key that a call carries in its metadata."""
+    metadata: Any = args.get("metadata") or {}
+    return str(metadata.get("event_payload", {}).get("key", args.get("text")))
