@@ -23,7 +23,7 @@ from bot.observe import Observations
 from bot.reports.publish import WORKER
 from bot.roles import Roles
 from bot.schema import lay_out
-from bot.web.parts import Limits, Parts
+from bot.web.parts import Keys, Limits, Parts
 from bot.web.server import Server
 from bot.web.standing import restore
 from routing.delivery.channel import Channel, ChannelKind
@@ -97,6 +97,7 @@ class App:
 
     async def _open_routing(self) -> None:
         self.playbook = Current(playbook(self.config))
+        self.keys = Current(keys_of(self.config))
         self.rules = Current(read_rules(self.config.rule_files))
         self.wake = Wake()
         shared = (self.database, self.clock, self.playbook, self.wake)
@@ -164,16 +165,9 @@ class App:
             metrics=self.observed.text,
             numbers=self.numbers,
             judging=self.judge.status,
-            ingest_tokens={
-                name: section.token.reveal()
-                for name, section in self.config.sources.items()
-                if section.token
-            },
-            open_sources=[n for n, section in self.config.sources.items() if not section.token],
-            people_tokens={PersonId(t.person): t.token.reveal() for t in server.tokens},
+            keys=self.keys,
             listens_on=server.listen.host,
             console=console[1] if console and isinstance(console[1], Console) else None,
-            console_person=PersonId(person) if (person := self.config.console.person) else None,
             limits=Limits(body_bytes=server.max_body, unpacked_bytes=server.max_unpacked),
             troubles=self.roles.troubles,
             not_ready=self.not_ready,
@@ -222,6 +216,17 @@ class App:
             log.warning("stopped in a hurry; what was in flight is sent again at the next start")
         finally:
             await self._open.aclose()
+
+
+def keys_of(config: Config) -> Keys:
+    """Return who may come in, and by what."""
+    sources, person = config.sources, config.console.person
+    return Keys(
+        ingest_tokens={name: s.token.reveal() for name, s in sources.items() if s.token},
+        open_sources=[name for name, section in sources.items() if not section.token],
+        people_tokens={entry.person: entry.token.reveal() for entry in config.server.tokens},
+        console_person=PersonId(person) if person else None,
+    )
 
 
 def _settle_memory() -> None:

@@ -36,7 +36,7 @@ class Api:
 
     def __init__(self, parts: Parts) -> None:
         self._desks = parts.desks
-        self._tokens = Tokens({str(who): token for who, token in parts.people_tokens.items()})
+        self._tokens = Tokens(lambda: parts.keys().people_tokens)
 
     async def command(self, request: Request) -> Response:
         """Say a sentence: `{"text": "ack 12 for 2h"}`; answers what the speaker hears."""

@@ -2,7 +2,7 @@
 
 import hmac
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from ipaddress import ip_address
 from secrets import token_urlsafe
@@ -19,14 +19,16 @@ CSRF_COOKIE, CSRF_HEADER = "tocsin_csrf", "x-tocsin-csrf"
 
 
 class Tokens:
-    """Bearer tokens and whose they are. Kept as digests: the text is not held, nor compared."""
+    """Bearer tokens and whose they are, as they are in force. Compared by their digests."""
 
-    def __init__(self, tokens: Mapping[str, str]) -> None:
-        self._owners = [(owner, _digest(token)) for owner, token in tokens.items() if token]
+    def __init__(self, known: Callable[[], Mapping[str, str]]) -> None:
+        self._known = known
+        self._digested: Mapping[str, str] = {}
+        self._owners: list[tuple[str, bytes]] = []
 
     def __bool__(self) -> bool:
         """Say whether there is any token at all."""
-        return bool(self._owners)
+        return any(self._known().values())
 
     def owner(self, request: Request, *, basic: bool = False) -> str:
         """Return whose token the request carries; raises HTTPException 401 or 403.
@@ -42,12 +44,20 @@ class Tokens:
             asked = {"WWW-Authenticate": 'Basic realm="tocsin"' if basic else "Bearer"}
             raise HTTPException(401, "a bearer token is needed", headers=asked)
         given, found = _digest(token.strip()), ""
-        for owner, known in self._owners:
+        for owner, known in self._digests():
             if hmac.compare_digest(given, known):
                 found = owner
         if not found:
             raise HTTPException(403, "this bearer token is not known")
         return found
+
+    def _digests(self) -> list[tuple[str, bytes]]:
+        """Return owners and digests, made anew only after a reload."""
+        known = self._known()
+        if known is not self._digested:
+            self._owners = [(owner, _digest(token)) for owner, token in known.items() if token]
+            self._digested = known
+        return self._owners
 
 
 def _password(written: str) -> str:
@@ -66,7 +76,7 @@ class Readers:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._tokens = Tokens({str(who): token for who, token in parts.people_tokens.items()})
+        self._tokens = Tokens(lambda: parts.keys().people_tokens)
 
     def admit(self, request: Request) -> None:
         """Let the request in; raises HTTPException 401 or 403."""

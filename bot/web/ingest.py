@@ -76,7 +76,7 @@ class Door:
     """Lets in who may send, and only as many at once as can be served."""
 
     def __init__(self, parts: Parts) -> None:
-        self._parts, self._tokens = parts, Tokens(parts.ingest_tokens)
+        self._parts, self._tokens = parts, Tokens(lambda: parts.keys().ingest_tokens)
         self._inside: Counter[str] = Counter()
 
     def admit(self, request: Request) -> str:
@@ -91,7 +91,7 @@ class Door:
 
         Among several sources without one the sender says by X-Tocsin-Source which it is.
         """
-        known = self._parts.open_sources
+        known = self._parts.keys().open_sources
         if "authorization" in request.headers or not is_loopback(self._parts.listens_on):
             return ""
         if self._tokens and not known:

@@ -123,7 +123,7 @@ class Page:
         return list(dict.fromkeys(room.address for room in rooms if room.channel == NAME))
 
     def _person(self) -> Person | None:
-        known = self._parts.console_person
+        known = self._parts.keys().console_person
         return self._parts.desks.playbook().people.get(known) if known else None
 
     def _reply(self, reply: Reply) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from starlette.routing import BaseRoute
 
 from bot.intake import Intake
+from routing.flow.current import Current
 from routing.flow.desks import Desks
 from routing.flow.judge_seat import JudgeStatus
 from storage.metrics.port import Metrics
@@ -33,6 +34,23 @@ class Limits:
     requests_a_source: int = 32
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Who may come in, and by what; a reload swaps it whole.
+
+    ingest_tokens: source name -> bearer token.
+    open_sources:  sources without a token; they may send as long as only loopback is listened on,
+                   and so may anybody where no source has a token.
+    people_tokens: person -> bearer token of the JSON API.
+    console_person: who speaks at the page; None: commands are refused there.
+    """
+
+    ingest_tokens: Mapping[str, str] = field(default_factory=dict)
+    open_sources: Sequence[str] = ()
+    people_tokens: Mapping[str, str] = field(default_factory=dict)
+    console_person: PersonId | None = None
+
+
 def _yes() -> bool:
     return True
 
@@ -49,13 +67,9 @@ def _no_troubles() -> tuple[str, ...]:
 class Parts:
     """Everything that the routes use.
 
-    ingest_tokens: source name -> bearer token.
-    open_sources:  sources without a token; they may send as long as only loopback is listened on,
-                   and so may anybody where no source has a token.
-    people_tokens: person -> bearer token of the JSON API.
+    keys:          who may come in, and by what.
     listens_on:    the host name or address that the server is bound to.
     console:       None: no page is served; it is served on loopback only in any case.
-    console_person: who speaks at the page; None: commands are refused there.
     troubles:      what stands still (`/-/healthy` fails while there is any).
     not_ready:     what is not there yet or gone for now (`/-/ready` fails while there is any).
     metrics:       Tocsin's own metrics in Prometheus' text format.
@@ -69,12 +83,9 @@ class Parts:
     intake: Intake
     desks: Desks
     metrics: Callable[[], bytes]
-    ingest_tokens: Mapping[str, str] = field(default_factory=dict)
-    open_sources: Sequence[str] = ()
-    people_tokens: Mapping[PersonId, str] = field(default_factory=dict)
+    keys: Current[Keys] = field(default_factory=lambda: Current(Keys()))
     listens_on: str = "127.0.0.1"
     console: "Console | None" = None
-    console_person: PersonId | None = None
     numbers: Metrics | None = None
     judging: Callable[[], JudgeStatus] = _nothing_judged
     limits: Limits = field(default_factory=Limits)

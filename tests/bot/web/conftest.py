@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 
 from bot.channels.console import Console
 from bot.intake import Intake
-from bot.web.parts import Parts
+from bot.web.parts import Keys, Parts
 from bot.web.server import Server
 from routing.flow.act import IncidentDesk
 from routing.flow.current import Current
@@ -100,6 +100,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         )
 
 
+KEYS = frozenset(field.name for field in fields(Keys))
 Serve = Callable[..., Awaitable[httpx.AsyncClient]]
 
 
@@ -114,9 +115,10 @@ async def serve(stage: Stage) -> AsyncIterator[Serve]:
                 "desks": stage.desks,
                 "metrics": lambda: b"# none\n",
                 "console": stage.console,
-                "console_person": ADA,
-                **parts,
+                **{name: part for name, part in parts.items() if name not in KEYS},
             }
+            keys = {name: part for name, part in parts.items() if name in KEYS}
+            given["keys"] = Current(Keys(**{"console_person": ADA, **keys}))
             server = Server(Parts(**given), host="127.0.0.1", port=0)
             await server.start()
             opened.push_async_callback(server.stop)

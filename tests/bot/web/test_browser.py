@@ -9,9 +9,10 @@ import pytest
 from playwright.async_api import Page, async_playwright
 
 from bot.channels.console import Console
-from bot.web.parts import Parts
+from bot.web.parts import Keys, Parts
 from bot.web.server import Server
 from routing.delivery.channel import Action, Line, Message
+from routing.flow.current import Current
 from storage.clock import SystemClock
 from storage.model.alert import Severity
 from storage.model.delivery import Purpose
@@ -81,7 +82,7 @@ async def test_it_finds_a_new_engine_by_itself(page: Page, stage: Stage) -> None
             desks=stage.desks,
             metrics=bytes,
             console=console,
-            console_person=ADA,
+            keys=Current(Keys(console_person=ADA)),
         )
         return Server(parts, host="127.0.0.1", port=port)
 
