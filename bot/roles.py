@@ -33,7 +33,9 @@ class Roles:
         self._loop("sealing", app.series.seal, 60.0, stuck_after=900.0)
         self._loop("inspecting", app.housekeeper.inspect, 60.0, stuck_after=300.0)
         self._loop("tidying", app.housekeeper.tidy, 3600.0, stuck_after=2 * 3600.0)
-        if config.own_host.enabled:
+        if app.remote is not None:
+            self._loop("remote metrics", app.ask_remote, 15.0)
+        if config.watches_host:
             pace = config.own_host.interval.total_seconds()
             self._loop("own host", OwnHost(app.intake, app.clock).sample, pace, 6 * pace)
         if config.heartbeat is not None:
@@ -56,7 +58,7 @@ class Roles:
     async def start(self) -> None:
         """Let everything turn."""
         app = self._app
-        self._beat = Beat(self._paces)
+        self._beat = Beat(self._paces, app.clock)
         for loop in self.loops:
             loop.start()
             loop.wake.set()

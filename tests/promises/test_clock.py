@@ -1,0 +1,61 @@
+"""The wall clock jumps: waits follow elapsed time, nothing is repeated, nothing stands still."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.promises.conftest import Found
+from tests.promises.tocsin import Json, sample
+from tests.promises.town import FULL, PHONES, step, texts, town
+from tests.vendors.process import Remote
+
+WAIT = 3.0
+"""Seconds between two steps."""
+EARLY, LATE = 0.3, 2.5
+HOUR = 3600.0
+HEAT: Json = {
+    "alert": "Hot",
+    "expr": "heat > 90",
+    "for": "2s",  # nothing arrives meanwhile: only the group's own pace can find that it is over
+    "labels": {"severity": "critical"},
+}
+
+
+@pytest.mark.parametrize("jump", [2 * HOUR, -2 * HOUR], ids=["ahead", "back"])
+async def test_the_wall_clock_jumps_in_the_middle_of_an_escalation(
+    found: Found, twilio: Remote, tmp_path: Path, jump: float
+) -> None:
+    wall = tmp_path / "wall"
+    rules = {"groups": [*FULL["groups"], {"name": "heat", "interval": "1s", "rules": [HEAT]}]}
+    steps = [step("ada", 0), step("ben", WAIT), step("cleo", WAIT)]
+    tocsin = found(
+        town(twilio, steps=steps),
+        rules,
+        program=("-m", "tests.promises.tampered"),
+        environ={"TAMPER_CLOCK": str(wall)},
+    )
+    await tocsin.start()
+    await tocsin.send([sample("level", 95, instance="a")])
+    await twilio.ask("wait", method="Messages.create", calls=1, within=10)
+    wall.write_text(str(jump))
+    await twilio.ask("wait", method="Messages.create", calls=3, within=4 * WAIT)
+    pages = texts(await twilio.ask("messages"))
+    assert [(number, to) for number, to, _, _ in pages] == [(1, to) for to in PHONES.values()]
+    waits = [pages[1][3] - pages[0][3], pages[2][3] - pages[1][3]]
+    print("between two steps, seconds:", [round(wait, 2) for wait in waits])
+    assert all(WAIT - EARLY <= wait <= WAIT + LATE for wait in waits)
+
+    # Whoever looks at its own pace goes on looking: a new metric by the new time is judged.
+    began = time.monotonic()
+    assert await tocsin.send([sample("heat", 95, time.time() + jump, instance="b")]) == 204
+    await tocsin.until(lambda: tocsin.count("select count(*) from incidents") == 2, 10)
+    pending = time.monotonic() - began
+    assert 2.0 - EARLY <= pending <= 2.0 + LATE
+    assert await tocsin.get("/-/healthy") == (200, "healthy\n")
+    wall.write_text("0")  # and back again: nothing is said twice
+    began = time.monotonic()
+    await tocsin.until(lambda: time.monotonic() > began + 2.0, 3)
+    asked = [number for number, _, _, _ in texts(await twilio.ask("messages"))]
+    assert asked.count(1) == 3
+    assert await tocsin.stop() == 0
