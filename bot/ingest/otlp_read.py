@@ -20,13 +20,13 @@ from bot.ingest.protos.otlp_pb2 import (
     Resource,
     SummaryDataPoint,
 )
-from bot.ingest.wire import fields
+from bot.ingest.wire import Walk
 
 M = TypeVar("M", bound=Message)
 Point = NumberDataPoint | HistogramDataPoint | SummaryDataPoint
 
 NOTHING = memoryview(b"")
-LARGEST_POINT = 1 << 20  # bytes, also of a resource
+LARGEST_POINT = 256 << 10  # bytes, also of a resource
 MOST_JSON_NODES = 500_000
 """Brackets, braces and commas of a JSON body: each costs far more memory than its byte."""
 
@@ -88,38 +88,39 @@ class Origin:
 
 def read_protobuf(body: bytes) -> Iterator[Origin]:
     """Walk an ExportMetricsServiceRequest; raises BadPayload."""
-    for at, (number, content) in enumerate(fields(memoryview(body), "the export")):
+    walk = Walk()
+    for at, (number, content) in enumerate(walk.fields(memoryview(body), "the export")):
         if number == 1:
             where = f"resource {at}"
             content = _view(content, where)
-            parts = (part for field, part in fields(content, where) if field == 1)
+            parts = (part for field, part in walk.fields(content, where) if field == 1)
             told = b"".join(_view(part, where) for part in parts)
             resource = _parsed(Resource, told, f"{where}: attributes")
-            yield Origin(resource=resource, metrics=_metrics(content, where))
+            yield Origin(resource=resource, metrics=_metrics(walk, content, where))
 
 
-def _metrics(content: memoryview, where: str) -> Iterator[Told]:
+def _metrics(walk: Walk, content: memoryview, where: str) -> Iterator[Told]:
     position = 0
-    for field, scope in fields(content, where):
+    for field, scope in walk.fields(content, where):
         if field != 2:
             continue
-        for number, metric in fields(_view(scope, where), where):
+        for number, metric in walk.fields(_view(scope, where), where):
             if number == 2:
-                told = _metric(_view(metric, where), f"{where} metric {position}")
+                told = _metric(walk, _view(metric, where), f"{where} metric {position}")
                 position += 1
                 if told:
                     yield told
 
 
-def _metric(content: memoryview, where: str) -> Told | None:
-    head = _known(content, where)
+def _metric(walk: Walk, content: memoryview, where: str) -> Told | None:
+    head = _known(walk, content, where)
     kind = next((kind for kind in Kind if kind in head), None)
     if kind is None:
         return None
     name, description, unit = (_text(head.get(number, NOTHING), where) for number in (1, 2, 3))
     where = f"metric {name[:100]!r}"
     data = _view(head[kind], where)
-    marks = _known(data, where)
+    marks = _known(walk, data, where)
     return Told(
         name=name,
         description=description,
@@ -127,20 +128,22 @@ def _metric(content: memoryview, where: str) -> Told | None:
         kind=kind,
         temporality=_temporality(marks.get(2, 0)),
         is_monotonic=bool(marks.get(3, 0)),
-        points=_points(data, POINTS[kind], where),
+        points=_points(walk, data, POINTS[kind], where),
     )
 
 
-def _points(data: memoryview, kind: type[Point], where: str) -> Iterator[Callable[[], Point]]:
-    for field, content in fields(data, where):
+def _points(
+    walk: Walk, data: memoryview, kind: type[Point], where: str
+) -> Iterator[Callable[[], Point]]:
+    for field, content in walk.fields(data, where):
         if field == 1:
             told = _view(content, where)
             yield lambda told=told: _parsed(kind, told, f"{where}: data point")  # type: ignore[misc]
 
 
-def _known(content: memoryview, where: str) -> dict[int, int | memoryview]:
+def _known(walk: Walk, content: memoryview, where: str) -> dict[int, int | memoryview]:
     """Return the last value of each field that a metric may have."""
-    return {field: value for field, value in fields(content, where) if field <= Kind.SUMMARY}
+    return {field: value for field, value in walk.fields(content, where) if field <= Kind.SUMMARY}
 
 
 def _parsed(kind: type[M], content: bytes | memoryview, where: str) -> M:

@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 
 from bot.ingest.format import BadPayload, IngestFormat, TooLarge
 from bot.ingest.protos.remote_write_pb2 import Label, MetricMetadata, TimeSeries
-from bot.ingest.wire import fields
+from bot.ingest.wire import Walk
 from storage.model.labels import NAME, Labels
 from storage.model.sample import Batch, Sample
 
@@ -41,7 +41,7 @@ def decode(body: bytes, limit: int) -> Batch:
     samples: list[Sample] = []
     metadata: dict[str, Mapping[str, str]] = {}
     histograms = position = 0
-    for field, content in fields(memoryview(_unpack(body, limit)), "the unpacked body"):
+    for field, content in Walk().fields(memoryview(_unpack(body, limit)), "the unpacked body"):
         if isinstance(content, int):
             continue
         if field == METADATA_FIELD:

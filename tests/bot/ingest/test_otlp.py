@@ -271,10 +271,17 @@ def test_a_broken_data_point_is_named_and_nothing_kept() -> None:
 
 
 def test_too_much_is_refused() -> None:
-    bounds = list(map(float, range(MOST_SAMPLES)))
-    point = HistogramDataPoint(explicit_bounds=bounds[:60_000], bucket_counts=[0] * 60_001)
+    bounds = list(map(float, range(10_000)))
+    point = HistogramDataPoint(explicit_bounds=bounds, bucket_counts=[0] * 10_001)
+    wide = [histogram(f"wide{n}", point) for n in range(MOST_SAMPLES // 10_000)]
     with pytest.raises(TooLarge, match="over 100000 samples"):
-        read(export(histogram("wide", point), histogram("wider", point)))
+        FORMAT.readers[PROTOBUF](export(*wide).SerializeToString(), LIMIT)
+    with pytest.raises(TooLarge, match="at most 262144"):
+        FORMAT.readers[PROTOBUF](
+            export(gauge("g", number(1, a="x" * 300_000))).SerializeToString(), LIMIT
+        )
+    with pytest.raises(TooLarge, match="parts"):
+        FORMAT.readers[PROTOBUF](b"\x0a\x00" * 400_001, LIMIT)
     with pytest.raises(TooLarge, match="values"):
         FORMAT.readers[JSON](b'{"resourceMetrics": [' + b"{}," * 300_000 + b"{}]}", LIMIT)
 
