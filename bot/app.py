@@ -5,7 +5,7 @@ import gc
 import json
 import signal
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from inspect import isawaitable
 from pathlib import Path
@@ -16,10 +16,11 @@ import structlog
 from bot.channels.console import Console
 from bot.config.build import database_url, playbook, series_options
 from bot.config.config import Config
-from bot.config.read import read_config
+from bot.config.whole import Whole, read_whole
 from bot.intake import Intake
 from bot.logs import REDACTOR, set_up_logs
 from bot.observe import Observations
+from bot.reload import InForce, Reloader
 from bot.reports.publish import WORKER
 from bot.roles import Roles
 from bot.schema import lay_out
@@ -36,8 +37,8 @@ from routing.flow.housekeeping import Housekeeper
 from routing.flow.receive import Receiver
 from routing.flow.timers import TimerLoop
 from routing.flow.wake import Wake
-from routing.rules.read import read_rules
 from storage.clock import SystemClock, boot_id
+from storage.errors import ConfigError
 from storage.metrics.local import LocalMetrics
 from storage.model.person import PersonId
 from storage.series.local import LocalSeries
@@ -59,11 +60,12 @@ STOPPING = 25.0
 class App:
     """One running Tocsin: `open` it, `run` it until told to stop, `close` it."""
 
-    def __init__(self, config: Config, environ: Mapping[str, str]) -> None:
-        self.config, self._environ = config, environ
+    def __init__(self, whole: Whole, environ: Mapping[str, str]) -> None:
+        self.config, self._whole, self._environ = whole.config, whole, environ
         self.stop_asked = asyncio.Event()
         self.server: Server
         self._accepting = True
+        self._reloads: set[asyncio.Task[None]] = set()
         self._open = AsyncExitStack()
 
     async def open(self) -> None:
@@ -98,7 +100,7 @@ class App:
     async def _open_routing(self) -> None:
         self.playbook = Current(playbook(self.config))
         self.keys = Current(keys_of(self.config))
-        self.rules = Current(read_rules(self.config.rule_files))
+        self.rules = Current(self._whole.groups)
         self.wake = Wake()
         shared = (self.database, self.clock, self.playbook, self.wake)
         self.receiver = Receiver(*shared)
@@ -122,6 +124,16 @@ class App:
         self._open.push_async_callback(self.judge.close)
         self.timers = TimerLoop(*shared, OWNER)
         self.housekeeper = Housekeeper(*shared, keep=self.config.storage.history)
+
+        self.reloader = Reloader(
+            self._whole,
+            self._environ,
+            InForce(playbook=self.playbook, rules=self.rules, keys=self.keys),
+            self.database,
+            self.clock,
+            keys_of=keys_of,
+            learn=REDACTOR.learn,
+        )
 
     async def _open_world(self) -> None:
         self.observed = Observations(
@@ -171,6 +183,7 @@ class App:
             limits=Limits(body_bytes=server.max_body, unpacked_bytes=server.max_unpacked),
             troubles=self.roles.troubles,
             not_ready=self.not_ready,
+            reload=self.reloader.reload,
             is_accepting=lambda: self._accepting,
         )
 
@@ -187,6 +200,20 @@ class App:
         demo.start()
         self._open.push_async_callback(demo.stop)
         return replace(parts, more_routes=demo.routes(), page_extras=[EXTRA])
+
+    def hung_up(self) -> None:
+        """Reload, as SIGHUP asks; what is refused stands in the log. Before all is open: nothing.
+
+        What is being opened then has read the files a moment ago.
+        """
+        if hasattr(self, "server"):
+            task = asyncio.create_task(self._reload_by_signal(), name="reload")
+            self._reloads.add(task)
+            task.add_done_callback(self._reloads.discard)
+
+    async def _reload_by_signal(self) -> None:
+        with suppress(ConfigError):
+            await self.reloader.reload(actor="local", via="signal")
 
     def not_ready(self) -> tuple[str, ...]:
         """Say what keeps requests from being served."""
@@ -263,19 +290,21 @@ async def steady_clock(database: Database) -> SystemClock:
 
 def serve(path: Path, environ: Mapping[str, str]) -> None:
     """Run Tocsin until SIGTERM or SIGINT; raises BotError where it cannot start."""
-    config = read_config(path, environ)
+    whole = read_whole(path, environ)
+    config = whole.config
     set_up_logs(config.log.level, config.log.format)
     REDACTOR.learn(config.secrets())
     lay_out(config)
     with asyncio.Runner(loop_factory=_loop) as runner:
-        runner.run(_serve(config, environ))
+        runner.run(_serve(whole, environ))
 
 
-async def _serve(config: Config, environ: Mapping[str, str]) -> None:
-    app = App(config, environ)
+async def _serve(whole: Whole, environ: Mapping[str, str]) -> None:
+    app = App(whole, environ)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, app.stop_asked.set)
+    loop.add_signal_handler(signal.SIGHUP, app.hung_up)
     await app.open()
     await app.run()
 

@@ -77,25 +77,9 @@ def demo(
 @app.command()
 def check(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Check the configuration and its rules; every fault at once, exit code 2."""
-    from bot.config.read import read_config, rule_files_of
-    from routing.rules.read import read_rules
-    from storage.documents import Faults
+    from bot.config.whole import read_whole
 
-    faults, files = Faults(), rule_files_of(config)
-    try:
-        read = read_config(config, os.environ)
-    except ConfigError as error:
-        faults.take(error)
-    try:
-        groups = read_rules(files)
-    except ConfigError as error:
-        faults.take(error)
-    faults.raise_all()
-    counted = sum(len(group.rules) for group in groups)
-    print(
-        f"{config}: all is well: people {len(read.people)}, policies {len(read.policies)}, "
-        f"rule files {len(files)}, rules {counted}, channels {', '.join(read.channels) or 'none'}"
-    )
+    print(f"{config}: all is well: {read_whole(config, os.environ)}")
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from starlette.routing import BaseRoute
 
@@ -53,6 +53,28 @@ class Keys:
 
 def _yes() -> bool:
     return True
+class Done(Protocol):
+    """What a reload did: `bot.reload.Reloaded`."""
+
+    @property
+    def text(self) -> str:
+        """In sentences."""
+        ...
+
+    @property
+    def waits(self) -> tuple[str, ...]:
+        """Keys that changed and wait for a restart."""
+        ...
+
+
+class Reload(Protocol):
+    """Reads configuration and rules anew; raises ConfigError: then nothing has changed."""
+
+    async def __call__(self, *, actor: str, via: str) -> Done:
+        """Reload for `actor`."""
+        ...
+
+
 
 
 def _nothing_judged() -> JudgeStatus:
@@ -77,6 +99,7 @@ class Parts:
     judging:       the rules in force and how their judging is doing.
     is_accepting:  False while shutting down: ingest is answered 503.
     more_routes:   what a special run adds (the demo).
+    reload:        what `POST /-/reload` does; None: there is no such route.
     page_extras:   scripts of our own that the console page loads besides (the demo's).
     """
 
@@ -93,4 +116,5 @@ class Parts:
     not_ready: Callable[[], tuple[str, ...]] = _no_troubles
     is_accepting: Callable[[], bool] = _yes
     more_routes: Sequence[BaseRoute] = ()
+    reload: Reload | None = None
     page_extras: Sequence[str] = ()

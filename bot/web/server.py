@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot.ingest.format import BadPayload, TooLarge
-from bot.web import api, api_prometheus, ingest, pages
+from bot.web import api, api_prometheus, ingest, pages, reload
 from bot.web.auth import is_loopback
 from bot.web.headers import SafeHeaders
 from bot.web.parts import Parts
@@ -54,6 +54,7 @@ def build(parts: Parts) -> Starlette:
         Route("/-/ready", watch.ready),
         Route("/metrics", watch.metrics),
         *api.routes(parts),
+        *reload.routes(parts),
         *api_prometheus.routes(parts),
         *parts.more_routes,
     ]
