@@ -51,8 +51,6 @@ class Keys:
     console_person: PersonId | None = None
 
 
-def _yes() -> bool:
-    return True
 class Done(Protocol):
     """What a reload did: `bot.reload.Reloaded`."""
 
@@ -75,6 +73,8 @@ class Reload(Protocol):
         ...
 
 
+def _yes() -> bool:
+    return True
 
 
 def _nothing_judged() -> JudgeStatus:
@@ -96,10 +96,11 @@ class Parts:
     not_ready:     what is not there yet or gone for now (`/-/ready` fails while there is any).
     metrics:       Tocsin's own metrics in Prometheus' text format.
     numbers:       answers queries that come over HTTP; None: what the desks ask does.
+    takes_samples: False: no way in for samples is served, for nobody would look at them.
     judging:       the rules in force and how their judging is doing.
+    reload:        what `POST /-/reload` does; None: there is no such route.
     is_accepting:  False while shutting down: ingest is answered 503.
     more_routes:   what a special run adds (the demo).
-    reload:        what `POST /-/reload` does; None: there is no such route.
     page_extras:   scripts of our own that the console page loads besides (the demo's).
     """
 
@@ -110,11 +111,12 @@ class Parts:
     listens_on: str = "127.0.0.1"
     console: "Console | None" = None
     numbers: Metrics | None = None
+    takes_samples: bool = True
     judging: Callable[[], JudgeStatus] = _nothing_judged
     limits: Limits = field(default_factory=Limits)
     troubles: Callable[[], tuple[str, ...]] = _no_troubles
     not_ready: Callable[[], tuple[str, ...]] = _no_troubles
+    reload: Reload | None = None
     is_accepting: Callable[[], bool] = _yes
     more_routes: Sequence[BaseRoute] = ()
-    reload: Reload | None = None
     page_extras: Sequence[str] = ()
