@@ -39,7 +39,6 @@ from routing.flow.timers import TimerLoop
 from routing.flow.wake import Wake
 from storage.clock import SystemClock, boot_id
 from storage.errors import ConfigError
-from storage.metrics.local import LocalMetrics
 from storage.model.person import PersonId
 from storage.series.local import LocalSeries
 from storage.sql import meta

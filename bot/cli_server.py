@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from storage.errors import BotError
+from storage.errors import BotError, ConfigError
 
 PATIENCE = 90.0  # seconds; a report takes its time
 _LARGEST_ANSWER = 64 * 1024**2
@@ -65,6 +65,9 @@ def add_verbs(app: typer.Typer) -> None:
     }.items():
         app.command(name, help=summary, context_settings=told)(_verb(name))
     app.command("report", help="Make a report: `report alerts 24h`.")(_report)
+    app.command("reload", help="Put configuration and rules in force as their files are now.")(
+        _reload
+    )
 
 
 def _verb(name: str) -> Callable[..., None]:
@@ -91,6 +94,11 @@ def _report(
         print(clean(answer.attachments[0][1].decode()))
     else:
         _finish(answer)
+
+
+def _reload(url: Url = HERE, token: Token = "") -> None:
+    """Ask the running server to reload; it says what is wrong, and then nothing has changed."""
+    print(clean(str(post("/-/reload", None, url, token).get("text", ""))))
 
 
 def _write(answer: Answer, folder: Path) -> list[Path]:
@@ -120,25 +128,42 @@ def say(text: str, url: str, token: str) -> Answer:
         raise BotError(
             "No token: set TOCSIN_TOKEN or --token to one that server.tokens gives to you."
         )
+    try:
+        return _answer(post("/api/v1/command", {"text": text}, url, token))
+    except (ValueError, KeyError, TypeError) as error:
+        raise BotError(f"{url} does not answer like Tocsin; --url names another.") from error
+
+
+def post(path: str, body: dict[str, Any] | None, url: str, token: str) -> dict[str, Any]:
+    """Post to the running server and return what it answers.
+
+    Raises BotError where it cannot be reached or refuses, and ConfigError with the server's own
+    words where it answers 400: what was sent, or the files it reads, are wrong.
+    """
     if urlsplit(url).scheme not in ("http", "https"):
         raise BotError(f"{url}: expected an http or https address such as {HERE}")
-    request = urllib.request.Request(
-        f"{url.rstrip('/')}/api/v1/command",
-        data=json.dumps({"text": text}).encode(),
-        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
-    )
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    data = json.dumps(body).encode() if body is not None else b""
+    request = urllib.request.Request(f"{url.rstrip('/')}{path}", data=data, headers=headers)
     try:
         with urllib.request.build_opener(_NoRedirects).open(request, timeout=PATIENCE) as response:
-            return _answer(json.loads(response.read(_LARGEST_ANSWER)))
+            found = json.loads(response.read(_LARGEST_ANSWER))
     except urllib.error.HTTPError as error:
+        if error.code == 400:
+            raise ConfigError(_reason(error)) from error
         raise BotError(f"{url} answered {error.code}: {_reason(error)}") from error
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", error)
         raise BotError(
             f"Nobody answers at {url}: {reason}. Is `tocsin serve` running? --url names another."
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except ValueError as error:
         raise BotError(f"{url} does not answer like Tocsin; --url names another.") from error
+    if not isinstance(found, dict):
+        raise BotError(f"{url} does not answer like Tocsin; --url names another.")
+    return found
 
 
 def _answer(found: dict[str, Any]) -> Answer:

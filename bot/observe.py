@@ -5,7 +5,8 @@ tells how old its figures are.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -24,10 +25,18 @@ from storage.sql.database import Database
 OPEN = tuple(status for status in Status if status.is_open)
 
 
+class Reloads(Protocol):
+    """How the last reload went: `bot.reload.Reloader`. succeeded_at: Unix seconds."""
+
+    successful: bool
+    succeeded_at: float
+
+
 class Observations:
     """Counts what happens and reads what stands; `text` writes it all down.
 
     stats: of the store.  judging: how the rules are judged; None: no rules are.
+    more: what other parts tell of themselves.
     """
 
     def __init__(
@@ -36,9 +45,10 @@ class Observations:
         database: Database,
         stats: Callable[[], SeriesStats],
         judging: Callable[[], JudgeStatus] | None = None,
+        more: Sequence[Callable[[], Iterator[Metric]]] = (),
     ) -> None:
         self._clock, self._database, self._stats = clock, database, stats
-        self._judging = judging
+        self._judging, self._more = judging, more
         self._stored: Counter[str] = Counter()
         self._refused: Counter[tuple[str, str]] = Counter()
         self._incidents: Counter[tuple[str, str]] = Counter()
@@ -47,6 +57,7 @@ class Observations:
         self._looked_at: Steady | None = None
         self.samples_at: Steady | None = None
         self.loops: tuple[Loop, ...] = ()
+        self.reloads: Reloads | None = None
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
@@ -79,6 +90,10 @@ class Observations:
         yield from self._delivery_families()
         if self._judging is not None:
             yield from rule_families(self._judging())
+        for families in self._more:
+            yield from families()
+        if self.reloads is not None:
+            yield from _reload_families(self.reloads)
         ages = _gauge("loop_last_success_age_seconds", "Since each loop last succeeded.", ["loop"])
         now = self._clock.steady()
         for loop in self.loops:
@@ -121,6 +136,22 @@ class Observations:
             yield _one("database_look_age_seconds", "Age of the figures from SQL.", age)
         waiting = 0.0 if self._oldest is None else max(0.0, now - self._oldest)
         yield _one("message_oldest_waiting_seconds", "Age of the oldest unsent message.", waiting)
+
+
+def _reload_families(reloads: Reloads) -> Iterator[Metric]:
+    """Tell of reloads under our name and under Prometheus' own, which its dashboards know."""
+    for ours in ("tocsin", "prometheus"):
+        name = f"{ours}_config_last_reload"
+        yield GaugeMetricFamily(
+            f"{name}_successful",
+            "Whether the last configuration reload attempt was successful.",
+            value=float(reloads.successful),
+        )
+        yield GaugeMetricFamily(
+            f"{name}_success_timestamp_seconds",
+            "Timestamp of the last successful configuration reload.",
+            value=reloads.succeeded_at,
+        )
 
 
 def _gauge(name: str, help_: str, labels: Iterable[str]) -> GaugeMetricFamily:
