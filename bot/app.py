@@ -19,6 +19,7 @@ from bot.config.config import Config
 from bot.config.whole import Whole, read_whole
 from bot.intake import Intake
 from bot.logs import REDACTOR, set_up_logs
+from bot.numbers import open_numbers
 from bot.observe import Observations
 from bot.reload import InForce, Reloader
 from bot.reports.publish import WORKER
@@ -90,11 +91,7 @@ class App:
             config.storage.directory / "samples", series_options(config), self.clock
         )
         self._open.push_async_callback(self.series.close)
-        self.metrics = LocalMetrics(self.series)
-        self._open.callback(self.metrics.close)
-        # Queries of dashboards have threads of their own: they never hold up a rule.
-        self.numbers = LocalMetrics(self.series)
-        self._open.callback(self.numbers.close)
+        self.numbers = await open_numbers(config, self.series, self._open)
 
     async def _open_routing(self) -> None:
         self.playbook = Current(playbook(self.config))
@@ -107,17 +104,18 @@ class App:
             incidents=IncidentDesk(*shared),
             database=self.database,
             clock=self.clock,
-            metrics=self.metrics,
+            metrics=self.numbers.metrics,
             playbook=self.playbook,
         )
         self.judge = Judge(
-            metrics=self.metrics,
+            metrics=self.numbers.metrics,
             receiver=self.receiver,
             database=self.database,
             clock=self.clock,
             playbook=self.playbook,
             groups=self.rules,
-            append=self.series.append,
+            append=self.numbers.append,
+            answered_by=self.numbers.answered_by,
         )
         await self.judge.restore()
         self._open.push_async_callback(self.judge.close)
@@ -136,9 +134,14 @@ class App:
 
     async def _open_world(self) -> None:
         self.observed = Observations(
-            self.clock, self.database, self.series.stats, self.judge.status
+            self.clock,
+            self.database,
+            self.series.stats,
+            self.judge.status,
+            more=[forwarder.families] if (forwarder := self.numbers.forwarder) else (),
         )
-        self.intake = Intake(self.series, self.judge, self.observed.heard)
+        self.observed.reloads = self.reloader
+        self.intake = Intake(self.numbers.store, self.judge, self.observed.heard)
         self.channels = await open_channels(self.config)
         for _, channel in self.channels.values():
             self._open.push_async_callback(channel.close)
@@ -174,7 +177,8 @@ class App:
             intake=self.intake,
             desks=self.desks,
             metrics=self.observed.text,
-            numbers=self.numbers,
+            numbers=self.numbers.pages,
+            takes_samples=self.config.takes_samples,
             judging=self.judge.status,
             keys=self.keys,
             listens_on=server.listen.host,
@@ -217,6 +221,11 @@ class App:
     def not_ready(self) -> tuple[str, ...]:
         """Say what keeps requests from being served."""
         return self.roles.failures() if self._accepting else ("shutting down",)
+
+    async def ask_remote(self) -> None:
+        """See whether the other system answers, where one does; raises MetricsUnavailable."""
+        await self.numbers.ask(self.clock)
+        self.judge.answered()
 
     async def run(self) -> None:
         """Work until `stop_asked`, then finish what is in flight and close everything."""

@@ -33,7 +33,7 @@ class Roles:
         self._loop("sealing", app.series.seal, 60.0, stuck_after=900.0)
         self._loop("inspecting", app.housekeeper.inspect, 60.0, stuck_after=300.0)
         self._loop("tidying", app.housekeeper.tidy, 3600.0, stuck_after=2 * 3600.0)
-        if app.remote is not None:
+        if app.numbers.remote is not None:
             self._loop("remote metrics", app.ask_remote, 15.0)
         if config.watches_host:
             pace = config.own_host.interval.total_seconds()

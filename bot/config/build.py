@@ -3,6 +3,7 @@
 from bot.config.check import OWN_HOST
 from bot.config.config import Config, PolicySection, StepSection
 from routing.playbook import BY_SEVERITY, Playbook, Route, Source
+from storage.metrics.remote import RemoteMetrics
 from storage.model.alert import Severity
 from storage.model.person import ContactPoint, OnCallList, Person, PersonId
 from storage.model.policy import Policy, Room, Step, Target, TargetKind
@@ -74,7 +75,11 @@ def _sources(config: Config) -> dict[str, Source]:
         name: Source(name=name, expect=section.expect, severity=section.severity)
         for name, section in config.sources.items()
     }
-    if config.own_host.enabled:
+    remote = config.storage.metrics.prometheus
+    if remote is not None:
+        name = RemoteMetrics.name_of(remote.url)
+        sources[name] = Source(name=name, expect=remote.expect, severity=remote.severity)
+    if config.watches_host:
         silence = 6 * config.own_host.interval
         sources[OWN_HOST] = Source(name=OWN_HOST, expect=silence, severity=Severity.WARNING)
     return sources

@@ -3,6 +3,7 @@
 import re
 
 from bot.config.access import check_access
+from bot.config.check_remote import check_remote
 from bot.config.inspection import Inspection, Way
 from bot.config.reach import check_reach
 from routing.playbook import CHAT
@@ -24,6 +25,7 @@ def check(inspection: Inspection) -> None:
     _routes(inspection)
     _severities(inspection)
     check_access(inspection)
+    check_remote(inspection)
     if readable and not inspection.faults:
         check_reach(inspection)
 

@@ -26,6 +26,7 @@ from bot.config.fields import (
     Switch,
     Url,
 )
+from bot.config.remote import ForwardSection, MetricsSection
 from bot.config.secret import Secret
 from storage.model.alert import Severity
 from storage.model.person import Permission
@@ -82,12 +83,16 @@ class Storage(Section):
     directory: samples, and the incident database unless `database` names another.
     database:  an SQLite path or a PostgreSQL address; the environment's DATABASE_URL wins.
     history:   resolved incidents are deleted after this.
+    metrics:   who answers queries; our own store unless set.
+    forward:   where samples are also sent; none: nowhere.
     """
 
     directory: Annotated[Folder, Field(validate_default=True)] = Path("data")
     database: DatabaseAddress | None = None
     history: PositiveDuration = 365 * DAY
     samples: Samples = Samples()
+    metrics: MetricsSection = MetricsSection()
+    forward: ForwardSection | None = None
 
 
 class SourceSection(Section):
@@ -234,6 +239,16 @@ class Config(Section):
     console: Console = Console()
     commands: Commands = Commands()
     log: Log = Log()
+
+    @property
+    def takes_samples(self) -> bool:
+        """Whether samples that come in here are in any answer."""
+        return self.storage.metrics.prometheus is None or self.storage.forward is not None
+
+    @property
+    def watches_host(self) -> bool:
+        """Whether this machine's own samples are taken."""
+        return self.own_host.enabled and self.takes_samples
 
     @property
     def rule_files(self) -> tuple[Path, ...]:

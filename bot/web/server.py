@@ -49,7 +49,7 @@ def build(parts: Parts) -> Starlette:
     """Return the application: ingest, API, health, own metrics, and on loopback the console."""
     watch = Watch(parts)
     routes: list[BaseRoute] = [
-        *ingest.routes(parts),
+        *(ingest.routes(parts) if parts.takes_samples else ()),
         Route("/-/healthy", watch.healthy),
         Route("/-/ready", watch.ready),
         Route("/metrics", watch.metrics),

@@ -24,7 +24,7 @@ from routing.rules.feeds import Feeds, Watched
 from routing.rules.lifecycle import Change, Look, Now
 from routing.rules.rule import RuleGroup
 from routing.rules.scrapes import SETTLE
-from routing.rules.sight import look
+from routing.rules.sight import look, look_at_answer
 from routing.rules.sources import Sources
 from routing.rules.verdict import Moved, fired, judged, retold
 from storage.clock import Clock, Steady
@@ -60,6 +60,8 @@ class Judge:
 
     append: stores what recording rules answer; without it they are not evaluated.
     gather: seconds for which arrivals are gathered before a group is judged again.
+    answered_by: the source that another system counts as, where `metrics` asks one: its answers
+            are news, samples that arrive here are none, and rules are judged on their interval.
     """
 
     def __init__(
@@ -73,9 +75,10 @@ class Judge:
         *,
         append: Append | None = None,
         gather: float = GATHER,
+        answered_by: str = "",
     ) -> None:
         self._metrics, self._database, self._clock = metrics, database, clock
-        self._groups, self._gather = groups, gather
+        self._groups, self._gather, self._answered_by = groups, gather, answered_by
         self._sources = Sources(lambda: playbook().sources, clock.steady())
         self._feeds = Feeds(self._sources)
         self._memory = Memory(receiver)
@@ -107,9 +110,19 @@ class Judge:
         """
         self._reload()
         steady = self._clock.steady()
+        if self._answered_by:
+            if appended.fresh:
+                self._sources.heard(source, steady, appended.fresh[-1].time)
+            return
         alone, whole = self._feeds.take(source, appended, steady, complete=complete)
         self._wish(alone | whole)
         self._wake(self._seats.values())
+
+    def answered(self) -> None:
+        """Note that the other system answers: its silence would be an alert of its own."""
+        if self._answered_by:
+            now = self._now()
+            self._sources.heard(self._answered_by, now.steady, now.wall.timestamp())
 
     async def tick(self) -> None:
         """Judge what is due: intervals, settled scrapes, silent sources, what was refused."""
@@ -190,6 +203,8 @@ class Judge:
         """Return the combining rules whose last scrape before the start may be half stored."""
         now = self._clock.utc_now().timestamp()
         found: set[str] = set()
+        if self._answered_by:
+            return found
         for key, watched in self._feeds.rules.items():
             for matchers in () if watched.needs.alone else watched.needs.selectors:
                 try:
@@ -291,6 +306,7 @@ class Judge:
     async def _judge_alert(self, seat: Seat, watched: Watched, at: float) -> None:
         now, key = self._now(), watched.key
         rows = await rows_of(self._metrics, watched.rule.expr, at)
+        self.answered()
         check_limit(len(rows), seat.group.limit)
         evidence = await self._evidence(watched, rows, at)
         states = self._memory.of(key)
@@ -298,6 +314,8 @@ class Judge:
 
         def seen(labels: Labels, value: float | None, remembered: tuple[str, ...]) -> Look:
             known, steady = self._sources, now.steady
+            if self._answered_by:
+                return look_at_answer(labels, value, self._answered_by, steady, as_of)
             return look(watched, labels, value, remembered, known, steady, evidence, as_of)
 
         moves = judged(watched.rule, states, rows, seen, now)
@@ -315,7 +333,7 @@ class Judge:
     ) -> frozenset[Labels] | None:
         """Ask for evidence where something would end: all is well, or is nothing known?"""
         seen = {labels.fingerprint for labels, _ in rows}
-        if self._memory.of(watched.key).keys() <= seen:
+        if self._answered_by or self._memory.of(watched.key).keys() <= seen:
             return None
         return await evidence_for(self._metrics, watched, at)
 

@@ -64,6 +64,25 @@ def look(
     )
 
 
+def look_at_answer(
+    labels: Labels, value: float | None, answered_by: str, steady: float, as_of: Steady
+) -> Look:
+    """Say what is seen of one series where another system evaluates the queries.
+
+    Its answer is evidence of this very moment: no sample comes in here that could be waited for,
+    and whose samples stand behind a series is known only there. So what it has no value for is
+    over, as for a Prometheus; while it does not answer, nothing is judged at all.
+    """
+    return Look(
+        labels=labels,
+        value=value,
+        sight=CLEAR,
+        as_of=as_of,
+        heard=Steady(steady),
+        sources=(answered_by,),
+    )
+
+
 def _refill(watched: Watched, source: str, sources: Sources) -> float:
     return max(min(watched.needs.window, LONGEST_REFILL), sources.warm_up(source))
 

@@ -59,10 +59,15 @@ class RemoteMetrics:
 
     def __init__(self, options: RemoteOptions) -> None:
         self._options = options
-        place = urlsplit(options.url)
-        self.name = f"{place.hostname}:{place.port}" if place.port else str(place.hostname)
-        self._tls = _tls(options.ca_file)
+        self.name = self.name_of(options.url)
+        self._tls = trusted(options.ca_file)
         self._session: aiohttp.ClientSession | None = None
+
+    @staticmethod
+    def name_of(url: str) -> str:
+        """Return what a remote is called: its host, and its port where one is given."""
+        place = urlsplit(url)
+        return f"{place.hostname}:{place.port}" if place.port else str(place.hostname)
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -198,7 +203,8 @@ def _matching(matchers: Sequence[Matcher]) -> dict[str, str]:
     return {"match[]": f"{{{','.join(map(str, matchers))}}}"} if matchers else {}
 
 
-def _tls(ca_file: Path | None) -> ssl.SSLContext | None:
+def trusted(ca_file: Path | None) -> ssl.SSLContext | None:
+    """Return what certificates are held against; None: the system's. Raises ConfigError."""
     if ca_file is None:
         return None
     try:
