@@ -7,6 +7,8 @@ with `no_data_since`. Waits are elapsed seconds (`storage.clock.Steady`), record
     pending    --true for `for`-->      firing      --false--> idle
     firing     --false-->               recovering  (or idle at once)
     recovering --for keep_firing_for--> idle        --true--> firing
+
+Of a rule with `clear_when` what fires counts as false only once that holds, or the series is gone.
 """
 
 from dataclasses import dataclass, replace
@@ -85,6 +87,7 @@ class Look:
     as_of:   steady moment that the query looked at, where that is not now.
     data_until: the time of their newest sample, if known.
     grace:   how long a pending series is remembered without data.
+    unclear: its rule has a `clear_when` that does not hold, though there is a value to hold for.
     """
 
     labels: Labels
@@ -95,6 +98,7 @@ class Look:
     as_of: Steady | None = None
     data_until: datetime | None = None
     grace: timedelta = timedelta(minutes=5)
+    unclear: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +201,8 @@ def _firing(state: RuleState, look: Look, now: Now, waits: Waits) -> Step:
         return _held(state, look, now)
     if look.value is not None:
         return _with_data(replace(state, value=look.value), look)
+    if look.unclear:
+        return _with_data(state, look)
     if not waits.keep_firing_for:
         return None, Change.RESOLVED
     recovering = replace(state, phase=Phase.RECOVERING, waiting_since=now.steady)
@@ -208,6 +214,8 @@ def _recovering(state: RuleState, look: Look, now: Now, waits: Waits) -> Step:
         return _held(state, look, now)
     if look.value is not None:
         return _with_data(replace(state, phase=Phase.FIRING, value=look.value), look)
+    if look.unclear:
+        return _with_data(replace(state, phase=Phase.FIRING), look)
     if now.steady - state.waiting_since >= waits.keep_firing_for.total_seconds():
         return None, Change.RESOLVED
     return _with_data(state, look)

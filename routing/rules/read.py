@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from routing.rules.rule import NEVER, Rule, RuleGroup
+from routing.rules.rule import NEVER, Rule, RuleGroup, evidence_of
 from routing.rules.template import Template, TemplateError, parse_template
 from storage.documents import Faults, Mapping, Node, Scalar, describe, parse_document, read_document
 from storage.errors import ConfigError, QueryError
@@ -19,7 +19,10 @@ INTERVAL: Final = timedelta(seconds=15)
 """How often a group is judged that does not say."""
 
 GROUP_KEYS = ("name", "interval", "limit", "query_offset", "labels", "rules")
-ALERT_KEYS = ("alert", "expr", "for", "keep_firing_for", "labels", "annotations")
+ALERT_KEYS = (
+    *("alert", "expr", "for", "keep_firing_for", "labels", "annotations"),
+    *("clear_when", "shadow"),  # ours
+)
 RECORD_KEYS = ("record", "expr", "labels")
 
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -112,7 +115,8 @@ class _Reader:
         records = "record" in mapping
         self.faults.only(mapping, RECORD_KEYS if records else ALERT_KEYS)
         name = self._required(mapping, "record" if records else "alert", "the rule's name")
-        expr, tree = self._expr(mapping)
+        expr, tree = self._expr(mapping, "expr")
+        clear_when, clear_tree = self._clear_when(mapping)
         labels = {**shared, **self._templates(mapping, "labels", labels=True)}
         annotations = self._templates(mapping, "annotations", labels=False)
         hold = self._duration(mapping, "for", NEVER)
@@ -131,6 +135,9 @@ class _Reader:
             keep_firing_for=keep,
             labels=labels,
             annotations=annotations,
+            clear_when=clear_when,
+            clear_tree=clear_tree,
+            shadow=self._flag(mapping, "shadow"),
             where=mapping.where,
         )
         self._once(rule, name)
@@ -142,8 +149,20 @@ class _Reader:
             said = f"the rule {rule.name!r} with these labels and this expr stands already at"
             self.faults.add(name, f"{said} {first}; take one away or tell them apart by a label")
 
-    def _expr(self, mapping: Mapping) -> tuple[str, Expr | None]:
-        node = self._required(mapping, "expr", "a PromQL expression")
+    def _clear_when(self, mapping: Mapping) -> tuple[str, Expr | None]:
+        """Read it; it must compare with a number, or a series that is gone would fire for ever."""
+        node = mapping.get("clear_when")
+        if node is None:
+            return "", None
+        text, tree = self._expr(mapping, "clear_when")
+        if tree is not None and not evidence_of(text, tree):
+            right = "expected a comparison with a number, such as queue_depth < 60"
+            self.faults.add(node, f"found {describe(node)}; {right}")
+            return text, None
+        return text, tree
+
+    def _expr(self, mapping: Mapping, name: str) -> tuple[str, Expr | None]:
+        node = self._required(mapping, name, "a PromQL expression")
         if node is None:
             return "", None
         try:
@@ -190,6 +209,13 @@ class _Reader:
         except ValueError as error:
             self.faults.add(scalar, f"{error}")
             return missing
+
+    def _flag(self, mapping: Mapping, name: str) -> bool:
+        node = mapping.get(name)
+        if node is None or (isinstance(node, Scalar) and isinstance(node.value, bool)):
+            return isinstance(node, Scalar) and bool(node.value)
+        self.faults.add(node, f"found {describe(node)}; expected true or false")
+        return False
 
     def _limit(self, mapping: Mapping) -> int:
         node = mapping.get("limit")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from routing.rules.lifecycle import CLEAR, Look, Now, Phase, RuleState
-from routing.rules.rule import Rule, RuleGroup
+from routing.rules.rule import Needs, Rule, RuleGroup
 from routing.rules.template import Outside, Row, Wanted
-from routing.rules.verdict import judged, worded
+from routing.rules.verdict import judged, unclear, worded
 from storage.clock import Steady, utc
 from storage.errors import QueryError
 from storage.model.labels import NAME, Fingerprint, Labels
@@ -33,6 +33,8 @@ class Rehearsed:
         self.rule, self._group, self._outside = rule, group, outside
         self._states: dict[Fingerprint, RuleState] = {}
         self._notes: dict[Fingerprint, Labels] = {}
+        self._series: dict[Fingerprint, Labels] = {}
+        self._clearance = parse(text) if (text := Needs.of(rule).clearance) else None
         self._written: frozenset[Labels] = frozenset()
         self._behind = group.query_offset.total_seconds()
 
@@ -63,16 +65,37 @@ class Rehearsed:
         for labels, value in rows:
             known, notes = answer.words(self.rule, labels, value, self._outside)
             self._notes[known.fingerprint] = notes
+            self._series[known.fingerprint] = labels.without(NAME)
             named.append((known, value))
         found = _each_once(named, "alert labels")
         now = Now(wall=utc(at), steady=Steady(at))
-        for moved in judged(self.rule, self._states, found, _looks(now.steady), now):
+        look = self._looks(now.steady, self._unclear(samples, at - self._behind))
+        for moved in judged(self.rule, self._states, found, look, now):
             if moved.after is None:
                 del self._states[moved.fingerprint]
             else:
                 self._states[moved.fingerprint] = moved.after
         _check(len(self._states), self._group.limit)
         return [row for state in self._states.values() for row in _told(state)]
+
+    def _unclear(self, samples: MemorySamples, at: float) -> frozenset[Labels]:
+        """Return the series, less their names, that `clear_when` does not let end."""
+        if self._clearance is None or self.rule.clear_tree is None or not self._states:
+            return frozenset()
+        values = rows_of(samples, self._clearance, at)
+        clear = rows_of(samples, self.rule.clear_tree, at)
+        return unclear([labels for labels, _ in values], [labels for labels, _ in clear])
+
+    def _looks(
+        self, steady: Steady, held: frozenset[Labels]
+    ) -> Callable[[Labels, float | None, tuple[str, ...]], Look]:
+        """Believe every sample, and that what is not there is over."""
+
+        def look(labels: Labels, value: float | None, _: tuple[str, ...]) -> Look:
+            is_held = self._series[labels.fingerprint] in held
+            return Look(labels=labels, value=value, sight=CLEAR, heard=steady, unclear=is_held)
+
+        return look
 
     def _write(self, samples: MemorySamples, rows: Rows, at: float) -> None:
         """Store the series, and mark those stale that are not told any more."""
@@ -117,15 +140,6 @@ def rows_of(samples: MemorySamples, expr: Expr, at: float) -> Rows:
         case Scalar(values):
             return [(Labels(), float(values[0]))]
     raise QueryError("an instant vector or a number is needed here")
-
-
-def _looks(steady: Steady) -> Callable[[Labels, float | None, tuple[str, ...]], Look]:
-    """Believe every sample, and that what is not there is over."""
-
-    def look(labels: Labels, value: float | None, _: tuple[str, ...]) -> Look:
-        return Look(labels=labels, value=value, sight=CLEAR, heard=steady)
-
-    return look
 
 
 def _told(state: RuleState) -> Iterable[tuple[Labels, float]]:

@@ -36,6 +36,8 @@ class Rule:
     hold:            `for`: how long it must be true before anyone hears of it.
     keep_firing_for: how long it goes on firing after it stopped being true.
     labels, annotations: templates by name, those of the group included.
+    clear_when, clear_tree: what must hold before what fires is over: hysteresis; None: nothing.
+    shadow:          it is judged and written down, and nobody is told.
     where:           `file:line:column`.
     """
 
@@ -47,13 +49,20 @@ class Rule:
     keep_firing_for: timedelta = NEVER
     labels: Mapping[str, Template] = field(default_factory=dict)
     annotations: Mapping[str, Template] = field(default_factory=dict)
+    clear_when: str = ""
+    clear_tree: Expr | None = None
+    shadow: bool = False
     where: str = ""
 
     @property
     def family(self) -> str:
-        """Name what stays the same when only the expression is edited: name and label texts."""
+        """Name what stays the same when only the expression is edited: name and label texts.
+
+        A rule that leaves the shadow is another rule: what it never told, it tells then.
+        """
         labels = sorted((name, made.text) for name, made in self.labels.items())
-        return f"{self.name}/{_digest(f'{self.records} {labels!r}')}"
+        shadow = " shadow" if self.shadow else ""
+        return f"{self.name}/{_digest(f'{self.records} {labels!r}{shadow}')}"
 
     @property
     def key(self) -> str:
@@ -102,6 +111,7 @@ class Needs:
     window:    seconds of the longest range in it; 0 where it looks at the newest samples only.
     evidence:  a query with a value for each series that the rule can say "all is well" about;
                empty where the expression does not end in a comparison with a number.
+    clearance: the same for `clear_when`; empty where there is none.
     """
 
     alone: bool
@@ -109,27 +119,32 @@ class Needs:
     selectors: tuple[tuple[Matcher, ...], ...]
     window: float
     evidence: str
+    clearance: str
 
     @classmethod
     def of(cls, rule: Rule) -> "Needs":
         """Work it out."""
-        parts = tuple(walk(rule.tree))
+        trees = [rule.tree, *([rule.clear_tree] if rule.clear_tree is not None else [])]
+        parts = tuple(part for tree in trees for part in walk(tree))
         ranges = [part.range_ms for part in parts if isinstance(part, Window | Subquery)]
         return cls(
-            alone=per_series(rule.tree) and not rule.records,
+            alone=all(map(per_series, trees)) and not rule.records,
             absence=any(isinstance(part, Call) and part.name in ABSENCE for part in parts),
-            selectors=selectors(rule.tree),
+            selectors=tuple(dict.fromkeys(found for tree in trees for found in selectors(tree))),
             window=max(ranges, default=0) / 1000.0,
-            evidence=_evidence(rule),
+            evidence=evidence_of(rule.expr, rule.tree),
+            clearance=evidence_of(rule.clear_when, rule.clear_tree) if rule.clear_tree else "",
         )
 
 
-def _evidence(rule: Rule) -> str:
-    """Return the side of the comparison that has the series: `rate(x[1m])` of `rate(x[1m]) > 5`."""
-    tree = rule.tree
+def evidence_of(expr: str, tree: Expr) -> str:
+    """Return the side of a comparison that has the series: `rate(x[1m])` of `rate(x[1m]) > 5`.
+
+    Empty where it is no comparison with a number.
+    """
     if not isinstance(tree, Binary) or tree.op not in COMPARISONS or tree.to_bool:
         return ""
-    node: Any = promql_parser.parse(rule.expr)
+    node: Any = promql_parser.parse(expr)
     while type(node).__name__ == "ParenExpr":
         node = node.expr
     if kind(tree.right) is Kind.SCALAR and kind(tree.left) is Kind.VECTOR:

@@ -73,6 +73,15 @@ def _labels(state: RuleState | None) -> Labels:
     return state.labels if state else Labels()
 
 
+def unclear(values: Iterable[Labels], clear: Iterable[Labels]) -> frozenset[Labels]:
+    """Return the series, less their names, that have a value for `clear_when` and are not clear.
+
+    values, clear: the series with a value for it, and those for which it holds.
+    """
+    held = {labels.without(NAME) for labels in values}
+    return frozenset(held - {labels.without(NAME) for labels in clear})
+
+
 def worded(
     rule: Rule, labels: Labels, value: float, answers: Answers, outside: Outside = NOWHERE
 ) -> tuple[Labels, Labels]:
