@@ -51,4 +51,7 @@ def read(body: str) -> Message:
         asked=tuple(raw.get("asked", ())),
         asked_keys=tuple(raw.get("asked_keys", ())),
         link=raw.get("link", ""),
+        round=raw.get("round", 0),
+        thread=raw.get("thread", ""),
+        stages=tuple(raw.get("stages", ())),
     )

@@ -44,6 +44,10 @@ class Message:
               Nobody else ever is.
     asked_keys: keys of the pages that this room message carries by mentioning people.
     link:     an address on the console; may be empty.
+    round:    of the escalation, as the incident counts them.
+    thread:   names the incident for good, also where numbers begin anew; empty without one.
+    stages:   words for all that holds now and is worth hearing (`triggered.0.1`,
+              `no-data.1772452800`): a channel that cannot edit what it sent tells each once.
     doubted_since: a try since then was cut off by a crash, and may have arrived: a channel that
               can look does so before it sends. Said by the sender, no part of the body.
     """
@@ -61,6 +65,9 @@ class Message:
     asked: tuple[str, ...] = ()
     asked_keys: tuple[str, ...] = ()
     link: str = ""
+    round: int = 0
+    thread: str = ""
+    stages: tuple[str, ...] = ()
     doubted_since: datetime | None = None
 
 
@@ -132,6 +139,7 @@ class ChannelKind:
     options:  the dataclass that is its section in the configuration.
     open:     called inside the running loop with the options.
     is_chat:  people can be asked in a room and answer there; severity word `chat` means these.
+    has_rooms: incidents can be shown in rooms there; chat always has them.
     proves:   `outcome` can tell whether a message arrived.
     seconds_between: least time between two new messages to one address.
     """
@@ -140,5 +148,6 @@ class ChannelKind:
     options: type[Any]
     open: Callable[[Any], Channel | Awaitable[Channel]]
     is_chat: bool = False
+    has_rooms: bool = False
     proves: bool = False
     seconds_between: float = 0.0

@@ -90,6 +90,9 @@ def notice_message(scene: Scene, text: str) -> Message:
         severity=incident.severity,
         summary=shortened(flat(named(text, scene.playbook.people)), LONGEST_SUMMARY),
         link=link(incident, scene.playbook),
+        round=incident.round,
+        thread=thread(incident),
+        stages=stages(incident),
     )
 
 
@@ -112,6 +115,35 @@ def title(incident: Incident) -> str:
 def link(incident: Incident, playbook: Playbook) -> str:
     """Return the address of the incident's page on the console; empty where there is none."""
     return f"{playbook.link}/incidents/{incident.id}" if playbook.link else ""
+
+
+def thread(incident: Incident) -> str:
+    """Name the incident for good: `42.1772452800`, its number and when it was opened."""
+    return f"{incident.id}.{_unix(incident.opened_at)}"
+
+
+def stages(incident: Incident) -> tuple[str, ...]:
+    """Return words for what holds now and is worth hearing; each happens once.
+
+    A step of a round, an acknowledgement, a snooze, an end; and that samples stopped coming.
+    """
+    match incident.status:
+        case Status.ACKNOWLEDGED:
+            place = f".{_unix(incident.acknowledged_at)}"
+        case Status.SNOOZED:
+            place = f".{_unix(incident.snoozed_until)}"
+        case Status.RESOLVED:
+            place = f".{_unix(incident.resolved_at)}"
+        case _:
+            place = f".{incident.round}.{max(incident.step, 0)}"
+    found = [f"{incident.status}{place}"]
+    if incident.no_data_since and incident.status.is_open:
+        found.append(f"no-data.{_unix(incident.no_data_since)}")
+    return tuple(found)
+
+
+def _unix(at: datetime | None) -> int:
+    return int(at.timestamp()) if at else 0
 
 
 def _message(
@@ -137,6 +169,9 @@ def _message(
         asked=asked,
         asked_keys=asked_keys,
         link=link(incident, scene.playbook),
+        round=incident.round,
+        thread=thread(incident),
+        stages=stages(incident),
     )
 
 
