@@ -88,7 +88,7 @@ def test_every_selector_once() -> None:
         Grid(0.0, 10.0, math.nan),
         Grid(0.0, math.nan, 1.0),
         Grid(0.0, 1e300, 1e299),
-        Grid(0.0, 11_000.0, 1.0),
+        Grid(0.0, 11_001.0, 1.0),
         Grid.instant(math.inf),
     ],
 )
