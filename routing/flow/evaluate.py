@@ -8,6 +8,7 @@ succeeded; what storage refused is judged again on the next tick.
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -15,23 +16,24 @@ import structlog
 
 from routing.flow.current import Current
 from routing.flow.judge_memory import Door, Memory
-from routing.flow.judge_query import Wording, evidence_for, rows_of
+from routing.flow.judge_query import Wording, evidence_for, rows_of, unclear_for
 from routing.flow.judge_record import Append, Recorder, check_limit
 from routing.flow.judge_seat import JudgeStatus, Seat, Stopwatch
 from routing.flow.judge_silence import SILENCE, SilenceWatch
+from routing.flow.judge_words import told_of
 from routing.playbook import Playbook
 from routing.rules.feeds import Feeds, Watched
-from routing.rules.lifecycle import Change, Look, Now
+from routing.rules.lifecycle import Look, Now
 from routing.rules.rule import RuleGroup
 from routing.rules.scrapes import SETTLE
 from routing.rules.sight import look, look_at_answer
 from routing.rules.sources import Sources
-from routing.rules.verdict import Moved, fired, judged, retold
+from routing.rules.verdict import judged
 from storage.clock import Clock, Steady
 from storage.errors import BotError, MetricsUnavailable, StaleIncident, StorageUnavailable
 from storage.metrics.port import Metrics
-from storage.model.alert import Alert, Trace
-from storage.model.labels import Labels
+from storage.model.alert import Trace
+from storage.model.labels import NAME, Labels
 from storage.model.sample import Appended
 from storage.sql.database import Database
 
@@ -308,15 +310,18 @@ class Judge:
         rows = await rows_of(self._metrics, watched.rule.expr, at)
         self.answered()
         check_limit(len(rows), seat.group.limit)
-        evidence = await self._evidence(watched, rows, at)
+        evidence, held = await self._evidence(watched, rows, at)
         states = self._memory.of(key)
         as_of = Steady(now.steady - max(0.0, now.wall.timestamp() - at))
 
         def seen(labels: Labels, value: float | None, remembered: tuple[str, ...]) -> Look:
             known, steady = self._sources, now.steady
-            if self._answered_by:
-                return look_at_answer(labels, value, self._answered_by, steady, as_of)
-            return look(watched, labels, value, remembered, known, steady, evidence, as_of)
+            found = (
+                look_at_answer(labels, value, self._answered_by, steady, as_of)
+                if self._answered_by
+                else look(watched, labels, value, remembered, known, steady, evidence, as_of)
+            )
+            return replace(found, unclear=True) if labels.without(NAME) in held else found
 
         moves = judged(watched.rule, states, rows, seen, now)
         trace = Trace(
@@ -324,38 +329,26 @@ class Judge:
             stored=watched.stored,
             judged=now.wall.timestamp(),
         )
-        told, alerts = await self._worded(watched, moves, at, now, trace)
+        wording = Wording(self._metrics, watched, at)
+        told = await told_of(watched.rule, moves, wording, now, trace)
         if watched.key in self._feeds.rules:
-            await self._memory.commit([(key, move) for move in told], alerts)
+            moved = [(key, move) for move in told.moves]
+            await self._memory.commit(moved, told.alerts, told.notes)
 
     async def _evidence(
         self, watched: Watched, rows: list[tuple[Labels, float]], at: float
-    ) -> frozenset[Labels] | None:
-        """Ask for evidence where something would end: all is well, or is nothing known?"""
-        seen = {labels.fingerprint for labels, _ in rows}
-        if self._answered_by or self._memory.of(watched.key).keys() <= seen:
-            return None
-        return await evidence_for(self._metrics, watched, at)
+    ) -> tuple[frozenset[Labels] | None, frozenset[Labels]]:
+        """Ask for evidence where something would end: all is well, or is nothing known?
 
-    async def _worded(
-        self, watched: Watched, moves: Iterable[Moved], at: float, now: Now, trace: Trace
-    ) -> tuple[list[Moved], list[Alert]]:
-        """Return the moves with the alerts that they tell put into them, and these alerts."""
-        wording = Wording(self._metrics, watched, at)
-        told: list[Moved] = []
-        alerts: list[Alert] = []
-        for move in moves:
-            alert, after = move.before.alert if move.before else None, move.after
-            if move.change is Change.FIRED and after is not None:
-                words = await wording.words(after.labels, after.value or 0.0)
-                alert = fired(after, words, now, trace)
-            elif move.change is not None and alert is not None:
-                alert = retold(alert, after, now, trace)
-            if move.change is not None and alert is not None:
-                alerts.append(alert)
-                move = move.telling(alert)
-            told.append(move)
-        return told, alerts
+        Second, the series (less their names) that the rule's `clear_when` does not let end.
+        """
+        seen = {labels.fingerprint for labels, _ in rows}
+        if self._memory.of(watched.key).keys() <= seen:
+            return None, frozenset()
+        held = await unclear_for(self._metrics, watched, at)
+        if self._answered_by:
+            return None, held
+        return await evidence_for(self._metrics, watched, at), held
 
     async def _record(self, seat: Seat, watched: Watched, at: float, keys: list[str]) -> None:
         """Store the rule's answer, unless all that feed it are silent: old news is no news.

@@ -14,8 +14,9 @@ from routing.rules.rule import Rule, family_of
 from routing.rules.verdict import Moved, States, ended, without_twins
 from storage.errors import StaleIncident
 from storage.model.alert import Alert
+from storage.model.audit import AuditRow
 from storage.model.labels import Fingerprint
-from storage.sql import rule_states
+from storage.sql import audit, rule_states
 from storage.sql.database import Database
 
 log = structlog.get_logger()
@@ -59,8 +60,10 @@ class Memory:
         """Return the keys of the rules that remember anything."""
         return tuple(rule for rule, states in self._states.items() if states)
 
-    async def commit(self, moves: Moves, alerts: Sequence[Alert]) -> None:
-        """Tell `alerts` and write the states in one transaction, then remember them.
+    async def commit(
+        self, moves: Moves, alerts: Sequence[Alert], notes: Sequence[AuditRow] = ()
+    ) -> None:
+        """Tell `alerts` and write states and `notes` in one transaction, then remember them.
 
         Raises StorageUnavailable, or StaleIncident where a state moved meanwhile: then nothing
         has moved.
@@ -75,11 +78,12 @@ class Memory:
             ]
             told = without_twins(alerts, ends, self._held)
             saves, drops = _rows(moves)
-            if told or saves or drops:
+            if told or saves or drops or notes:
 
                 async def also(tx: AsyncConnection) -> None:
                     await rule_states.delete_many(tx, drops)
                     await rule_states.save_many(tx, saves)
+                    await audit.append_many(tx, notes)
 
                 await self._door.receive(told, also=also)
             for rule, move in moves:

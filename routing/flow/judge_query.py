@@ -2,7 +2,7 @@
 
 from routing.rules.feeds import Watched
 from routing.rules.template import Row, Wanted
-from routing.rules.verdict import worded
+from routing.rules.verdict import unclear, worded
 from storage.errors import MetricsUnavailable, QueryError
 from storage.metrics.port import Metrics
 from storage.model.labels import Labels
@@ -23,6 +23,15 @@ async def evidence_for(metrics: Metrics, watched: Watched, at: float) -> frozens
     if not watched.needs.evidence:
         return frozenset()
     return frozenset(labels for labels, _ in await rows_of(metrics, watched.needs.evidence, at))
+
+
+async def unclear_for(metrics: Metrics, watched: Watched, at: float) -> frozenset[Labels]:
+    """Return the series, less their names, that the rule's `clear_when` does not let end."""
+    if not watched.needs.clearance:
+        return frozenset()
+    values = await rows_of(metrics, watched.needs.clearance, at)
+    clear = await rows_of(metrics, watched.rule.clear_when, at)
+    return unclear([labels for labels, _ in values], [labels for labels, _ in clear])
 
 
 class Wording:
