@@ -79,21 +79,21 @@ UNSEEN = (
         ),
         pytest.param(
             "storage: {forward: {url: 'http://ada:very-secret@p/write'}}\n",
-            "config.yaml:15:20 storage.forward: found a mapping (url); expected user and password in "
-            "`basic`, not in the address",
+            "config.yaml:15:20 storage.forward: found a mapping (url); expected user and "
+            "password in `basic`, not in the address",
             id="password-in-the-address",
         ),
         pytest.param(
             "storage: {forward: {url: 'http://p/write', bearer: abcdef, "
             "headers: {authorization: abcdef}}}\n",
-            "config.yaml:15:20 storage.forward: found a mapping (url, bearer, headers); expected one of basic, "
-            "bearer and the header Authorization",
+            "config.yaml:15:20 storage.forward: found a mapping (url, bearer, headers); expected "
+            "one of basic, bearer and the header Authorization",
             id="two-authorizations",
         ),
         pytest.param(
             "storage: {metrics: {prometheus: {}}}\n",
-            "config.yaml:15:33 storage.metrics.prometheus: url is missing; expected it among basic, "
-            "bearer, ca_file, expect, headers, severity, timeout, url",
+            "config.yaml:15:33 storage.metrics.prometheus: url is missing; expected it among "
+            "basic, bearer, ca_file, expect, headers, severity, timeout, url",
             id="no-address",
         ),
         pytest.param(
