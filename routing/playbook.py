@@ -52,6 +52,7 @@ class Playbook:
     routes:      tried in order, the first that takes an alert wins; nothing matches: `default`.
     by_severity: the channels (or the word `chat`) that a step without `by` uses.
     chat:        names of the open channels that are chat.
+    wants_alerts: names of those whose rooms take the alerts themselves.
     failover_after: a critical page unsent after this goes to the person's next channel.
     link:        the console's address, without a slash at the end; empty: no links.
     """
@@ -63,6 +64,7 @@ class Playbook:
     routes: tuple[Route, ...] = ()
     by_severity: Mapping[Severity, tuple[str, ...]] = field(default_factory=lambda: BY_SEVERITY)
     chat: frozenset[str] = frozenset()
+    wants_alerts: frozenset[str] = frozenset()
     sources: Mapping[str, Source] = field(default_factory=dict)
     failover_after: timedelta = timedelta(seconds=60)
     link: str = ""

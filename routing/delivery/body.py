@@ -5,10 +5,13 @@ from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
-from routing.delivery.channel import Action, Line, Message
-from storage.model.alert import Severity
+from routing.delivery.channel import Action, Bundle, Line, Message
+from storage.model.alert import Alert, AlertStatus, Severity
 from storage.model.delivery import Purpose
 from storage.model.incident import Status
+from storage.model.labels import Labels
+
+UNWRITTEN = {"doubted_since", "trace"}
 
 
 def write(message: Message) -> str:
@@ -17,8 +20,8 @@ def write(message: Message) -> str:
 
 
 def _plain(thing: Any) -> Any:
-    if isinstance(thing, Message | Line | Action):
-        names = (f.name for f in fields(thing) if f.name != "doubted_since")
+    if isinstance(thing, Message | Line | Action | Bundle | Alert):
+        names = (f.name for f in fields(thing) if f.name not in UNWRITTEN)
         return {name: _plain(getattr(thing, name)) for name in names}
     if isinstance(thing, tuple):
         return [_plain(part) for part in thing]
@@ -54,4 +57,33 @@ def read(body: str) -> Message:
         round=raw.get("round", 0),
         thread=raw.get("thread", ""),
         stages=tuple(raw.get("stages", ())),
+        bundle=_bundle(raw["bundle"]) if raw.get("bundle") else None,
     )
+
+
+def _bundle(raw: dict[str, Any]) -> Bundle:
+    return Bundle(
+        group=raw["group"],
+        by=_labels(raw["by"]),
+        alerts=tuple(map(_alert, raw["alerts"])),
+        left_out=raw["left_out"],
+        home=raw["home"],
+    )
+
+
+def _alert(raw: dict[str, Any]) -> Alert:
+    silent = raw["no_data_since"]
+    return Alert(
+        labels=_labels(raw["labels"]),
+        annotations=_labels(raw["annotations"]),
+        status=AlertStatus(raw["status"]),
+        starts_at=datetime.fromisoformat(raw["starts_at"]),
+        ends_at=datetime.fromisoformat(raw["ends_at"]) if raw["ends_at"] else None,
+        value=raw["value"],
+        source=raw["source"],
+        no_data_since=datetime.fromisoformat(silent) if silent else None,
+    )
+
+
+def _labels(pairs: list[list[str]]) -> Labels:
+    return Labels((name, value) for name, value in pairs)

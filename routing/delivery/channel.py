@@ -3,14 +3,15 @@
 A channel lives in `bot/channels/<name>.py` and ends with `CHANNEL = ChannelKind(...)`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from storage.model.alert import Severity
+from storage.model.alert import Alert, Severity
 from storage.model.delivery import DeliveryStatus, Post, Purpose
 from storage.model.incident import Status
+from storage.model.labels import Labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +33,22 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """An incident's alerts as they are, for programs that read them.
+
+    group:    the name of what belongs together.   by: the labels it is grouped by.
+    alerts:   the most urgent first.   left_out: how many more there are.
+    home:     the console's address; may be empty.
+    """
+
+    group: str
+    by: Labels
+    alerts: tuple[Alert, ...]
+    left_out: int = 0
+    home: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """What any channel can render. All text may come from alerts: data, to be escaped.
 
@@ -44,6 +61,7 @@ class Message:
               Nobody else ever is.
     asked_keys: keys of the pages that this room message carries by mentioning people.
     link:     an address on the console; may be empty.
+    bundle:   the alerts themselves, only for channels whose kind `wants_alerts`.
     round:    of the escalation, as the incident counts them.
     thread:   names the incident for good, also where numbers begin anew; empty without one.
     stages:   words for all that holds now and is worth hearing (`triggered.0.1`,
@@ -68,6 +86,7 @@ class Message:
     round: int = 0
     thread: str = ""
     stages: tuple[str, ...] = ()
+    bundle: Bundle | None = None
     doubted_since: datetime | None = None
 
 
@@ -142,6 +161,10 @@ class ChannelKind:
     has_rooms: incidents can be shown in rooms there; chat always has them.
     proves:   `outcome` can tell whether a message arrived.
     seconds_between: least time between two new messages to one address.
+    asks:     people can be reached by it; False: it has rooms and nothing else.
+    wants_alerts: its rooms take the alerts themselves (`Message.bundle`).
+    addresses: the addresses that its options name; None: it takes any.
+    faults:   what is wrong with options that look right one by one: (keys from its section, text).
     """
 
     name: str
@@ -151,3 +174,12 @@ class ChannelKind:
     has_rooms: bool = False
     proves: bool = False
     seconds_between: float = 0.0
+    asks: bool = True
+    wants_alerts: bool = False
+    addresses: Callable[[Any], Collection[str]] | None = None
+    faults: Callable[[Any], Iterable[tuple[tuple[str, ...], str]]] | None = None
+
+    @property
+    def shows_rooms(self) -> bool:
+        """Whether a policy can show its incidents there."""
+        return self.is_chat or self.has_rooms

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from routing.delivery import body
+from routing.delivery.bundle import bundle
 from routing.delivery.channel import Message
 from routing.delivery.compose import (
     Scene,
@@ -190,6 +191,8 @@ def _rooms(
             asked=tuple(dict.fromkeys(it.address for it in carried)),
             asked_keys=tuple(dict.fromkeys(it.key for it in carried)),
         )
+        if room.channel in scene.playbook.wants_alerts:
+            message = replace(message, bundle=bundle(scene))
         yield _owed(material, room_key(material.incident, to), to, message, None)
 
 
