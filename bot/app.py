@@ -24,6 +24,7 @@ from bot.observe import Observations
 from bot.reload import InForce, Reloader
 from bot.reports.publish import WORKER
 from bot.roles import Roles
+from bot.scrape.scraper import Scraper
 from bot.schema import lay_out
 from bot.web.parts import Keys, Limits, Parts
 from bot.web.server import Server
@@ -97,6 +98,7 @@ class App:
         self.playbook = Current(playbook(self.config))
         self.keys = Current(keys_of(self.config))
         self.rules = Current(self._whole.groups)
+        self.scrape = Current(self.config.scrape)
         self.wake = Wake()
         shared = (self.database, self.clock, self.playbook, self.wake)
         self.receiver = Receiver(*shared)
@@ -125,7 +127,7 @@ class App:
         self.reloader = Reloader(
             self._whole,
             self._environ,
-            InForce(playbook=self.playbook, rules=self.rules, keys=self.keys),
+            InForce(playbook=self.playbook, rules=self.rules, keys=self.keys, scrape=self.scrape),
             self.database,
             self.clock,
             keys_of=keys_of,
@@ -142,6 +144,8 @@ class App:
         )
         self.observed.reloads = self.reloader
         self.intake = Intake(self.numbers.store, self.judge, self.observed.heard)
+        self.scraper = Scraper(self.scrape, self.intake, self.clock)
+        self._open.push_async_callback(self.scraper.stop)
         self.channels = await open_channels(self.config)
         for _, channel in self.channels.values():
             self._open.push_async_callback(channel.close)

@@ -12,6 +12,7 @@ import structlog
 
 from bot.config.build import playbook
 from bot.config.config import Config
+from bot.config.scrape import ScrapeSection
 from bot.config.whole import Whole, read_whole
 from bot.web.parts import Keys
 from routing.flow.current import Current
@@ -52,6 +53,7 @@ class InForce:
     playbook: Current[Playbook]
     rules: Current[tuple[RuleGroup, ...]]
     keys: Current[Keys]
+    scrape: Current[tuple[ScrapeSection, ...]]
 
 
 class Reloader:
@@ -106,6 +108,7 @@ class Reloader:
         lines = [f"Reloaded: {whole}.", *_rule_changes(self._in_force.rules(), whole.groups)]
         self._in_force.playbook.swap(after)
         self._in_force.keys.swap(self._keys_of(whole.config))
+        self._in_force.scrape.swap(whole.config.scrape)
         if whole.groups != self._in_force.rules():
             self._in_force.rules.swap(whole.groups)
         waits = tuple(waiting(started, whole.config))

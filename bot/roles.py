@@ -38,6 +38,7 @@ class Roles:
         if config.watches_host:
             pace = config.own_host.interval.total_seconds()
             self._loop("own host", OwnHost(app.intake, app.clock).sample, pace, 6 * pace)
+        self._loop("looking for targets", app.scraper.look, 5.0)
         if config.heartbeat is not None:
             beat = Heartbeat(config.heartbeat.url.reveal(), self.standing_still)
             pace = config.heartbeat.interval.total_seconds()
@@ -77,6 +78,7 @@ class Roles:
             await self._app.mouth.stop()
         for loop in self.loops:
             await loop.stop()
+        await self._app.scraper.stop()
         await self._app.intake.drain()
         await self._app.judge.drain(JUDGED)
         timers, *_ = self._tasks

@@ -75,6 +75,10 @@ def _sources(config: Config) -> dict[str, Source]:
         name: Source(name=name, expect=section.expect, severity=section.severity)
         for name, section in config.sources.items()
     }
+    sources |= {
+        job.job: Source(name=job.job, expect=job.silence, severity=job.severity)
+        for job in config.scrape
+    }
     remote = config.storage.metrics.prometheus
     if remote is not None:
         name = RemoteMetrics.name_of(remote.url)

@@ -4,6 +4,7 @@ import re
 
 from bot.config.access import check_access
 from bot.config.check_remote import check_remote
+from bot.config.check_scrape import check_scrape
 from bot.config.inspection import Inspection, Way
 from bot.config.reach import check_reach
 from routing.playbook import CHAT
@@ -26,6 +27,7 @@ def check(inspection: Inspection) -> None:
     _severities(inspection)
     check_access(inspection)
     check_remote(inspection)
+    check_scrape(inspection, OWN_HOST)
     if readable and not inspection.faults:
         check_reach(inspection)
 

@@ -18,5 +18,7 @@ def check_remote(inspection: Inspection) -> None:
     )
     if inspection.names("sources"):
         inspection.add(("sources",), f"{why}, or no sources")
+    if config.scrape:
+        inspection.add(("scrape",), f"{why}, or nothing to scrape")
     if config.own_host.enabled and inspection.places.has("own_host", "enabled"):
         inspection.add(("own_host", "enabled"), f"{why}, or false")

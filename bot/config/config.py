@@ -27,6 +27,7 @@ from bot.config.fields import (
     Url,
 )
 from bot.config.remote import ForwardSection, MetricsSection
+from bot.config.scrape import ScrapeSection
 from bot.config.secret import Secret
 from storage.model.alert import Severity
 from storage.model.person import Permission
@@ -226,6 +227,7 @@ class Config(Section):
     storage: Storage = Storage()
     rules: tuple[Files, ...] = ()
     sources: dict[Text, SourceSection] = {}
+    scrape: tuple[ScrapeSection, ...] = ()
     own_host: OwnHost = OwnHost()
     people: dict[Text, PersonSection] = {}
     oncall: dict[Text, Words] = {}

@@ -23,6 +23,7 @@ def config(tmp_path: Path) -> Config:
     """The example, in a folder with one rule file, with made-up secrets."""
     text = EXAMPLE.read_text()
     (tmp_path / "config.yaml").write_text(text)
+    (tmp_path / "ca.pem").touch()
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "shop.yaml").write_text("groups: []\n")
     names = re.findall(r'"\$\{(\w+)\}"', text)
@@ -65,9 +66,11 @@ FREE = {
     ".people", ".oncall", ".policies", ".sources", ".severities",
     ".people.*.addresses", ".policies.*.rooms.*",
     ".storage.metrics.prometheus.headers", ".storage.forward.headers",
+    ".scrape.*.params", ".scrape.*.labels",
 }  # fmt: skip
 INSTEAD = {
     ".storage.metrics.prometheus.bearer",
+    ".scrape.*.bearer",
     *(f".storage.forward.basic{key}" for key in ("", ".user", ".password")),
 }
 """Keys that exclude others which stand there."""

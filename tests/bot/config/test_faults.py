@@ -8,7 +8,7 @@ from tests.bot.config.town import ENVIRON, SOUND, faults, read, spoilt
 
 SECTIONS = (
     "channels, commands, console, default_policy, delivery, heartbeat, log, oncall, own_host, "
-    "people, policies, routes, rules, server, severities, sources, storage"
+    "people, policies, routes, rules, scrape, server, severities, sources, storage"
 )
 PERSON = "addresses, contacts, name, permission, phone, slack"
 POLICY = "ack_timeout, group_wait, reopen_within, repeat_after, rooms, steps"

@@ -1,0 +1,1 @@
+"""Fetching samples from targets that expose them, as Prometheus does."""
