@@ -26,7 +26,7 @@ from routing.rules.feeds import Feeds, Watched
 from routing.rules.lifecycle import Look, Now
 from routing.rules.rule import RuleGroup
 from routing.rules.scrapes import SETTLE
-from routing.rules.sight import look, look_at_answer
+from routing.rules.sight import LONGEST_REFILL, look, look_at_answer
 from routing.rules.sources import Sources
 from routing.rules.verdict import judged
 from storage.clock import Clock, Steady
@@ -317,7 +317,7 @@ class Judge:
         def seen(labels: Labels, value: float | None, remembered: tuple[str, ...]) -> Look:
             known, steady = self._sources, now.steady
             found = (
-                look_at_answer(labels, value, self._answered_by, steady, as_of)
+                look_at_answer(labels, value, self._answered_by, steady, evidence, as_of)
                 if self._answered_by
                 else look(watched, labels, value, remembered, known, steady, evidence, as_of)
             )
@@ -346,7 +346,8 @@ class Judge:
         if self._memory.of(watched.key).keys() <= seen:
             return None, frozenset()
         held = await unclear_for(self._metrics, watched, at)
-        if self._answered_by:
+        answering, steady = self._answered_by, self._clock.steady()
+        if answering and not self._sources.is_back_since(answering, steady, LONGEST_REFILL):
             return None, held
         return await evidence_for(self._metrics, watched, at), held
 

@@ -65,18 +65,27 @@ def look(
 
 
 def look_at_answer(
-    labels: Labels, value: float | None, answered_by: str, steady: float, as_of: Steady
+    labels: Labels,
+    value: float | None,
+    answered_by: str,
+    steady: float,
+    evidence: Collection[Labels] | None,
+    as_of: Steady,
 ) -> Look:
     """Say what is seen of one series where another system evaluates the queries.
 
     Its answer is evidence of this very moment: no sample comes in here that could be waited for,
     and whose samples stand behind a series is known only there. So what it has no value for is
     over, as for a Prometheus; while it does not answer, nothing is judged at all.
+
+    evidence: the series that the rule's query has a value for; None: nothing has to be proven.
+    It is asked for while the windows of a system that was away may still have holes.
     """
+    whole = evidence is None or labels in evidence
     return Look(
         labels=labels,
         value=value,
-        sight=CLEAR,
+        sight=CLEAR if whole else REFILLING,
         as_of=as_of,
         heard=Steady(steady),
         sources=(answered_by,),

@@ -29,6 +29,7 @@ class _Voice:
     since: float
     newest: float
     gap: float = 0.0
+    fell_silent: bool = False
 
 
 class Sources:
@@ -48,7 +49,7 @@ class Sources:
             self._voices[source] = _Voice(last=steady, since=steady, newest=newest)
             return
         if self.is_silent(source, steady):
-            voice.since = steady
+            voice.since, voice.fell_silent = steady, True
         voice.gap = max(steady - voice.last, voice.gap * 0.9)
         voice.last, voice.newest = steady, max(voice.newest, newest)
 
@@ -82,6 +83,11 @@ class Sources:
         """Return for how many seconds it has spoken without a break."""
         voice = self._voices.get(source)
         return steady - voice.since if voice else 0.0
+
+    def is_back_since(self, source: str, steady: float, seconds: float) -> bool:
+        """Say whether it came back from a silence less than so many seconds ago."""
+        voice = self._voices.get(source)
+        return voice is not None and voice.fell_silent and steady - voice.since < seconds
 
     def warm_up(self, source: str) -> float:
         """Return the seconds after which everything that it sends came at least once."""

@@ -112,6 +112,7 @@ async def test_while_nothing_is_answered_nothing_changes() -> None:
         assert court.told_of("Down") == ["firing"]
         assert set(court.judge.status().groups[0].problems.values()) == {str(fault)}
     court.remote.fault = None
+    court.remote.answers["up"] = dict.fromkeys(DOWN, 1.0)
     await court.pass_time(30)
     assert court.told_of("Down") == ["firing", "resolved"]
     assert court.judge.status().groups[0].problems == {}
@@ -128,6 +129,33 @@ async def test_a_remote_that_falls_silent_is_an_alert_of_its_own() -> None:
     court.remote.fault = None
     await court.pass_time(30)
     assert court.told_of("SourceSilent") == ["firing", "resolved"]
+
+
+async def test_a_remote_that_was_away_ends_only_what_it_proves_to_be_well() -> None:
+    court = RemoteCourt(**{REMOTE: timedelta(minutes=2)})
+    court.remote.answers["up == 0"] = DOWN
+    await court.pass_time(60)
+    court.remote.fault = MetricsUnavailable("away")
+    await court.pass_time(180)
+    court.remote.fault = None
+    court.remote.answers.clear()  # it has not scraped again
+    await court.pass_time(60)
+    assert court.told_of("Down") == ["firing"]
+    court.remote.answers["up"] = dict.fromkeys(DOWN, 1.0)
+    await court.pass_time(30)
+    assert court.told_of("Down") == ["firing", "resolved"]
+
+
+async def test_what_is_gone_for_good_is_not_held_for_ever() -> None:
+    court = RemoteCourt(**{REMOTE: timedelta(minutes=2)})
+    court.remote.answers["up == 0"] = DOWN
+    await court.pass_time(60)
+    court.remote.fault = MetricsUnavailable("away")
+    await court.pass_time(180)
+    court.remote.fault = None
+    court.remote.answers.clear()
+    await court.pass_time(330)
+    assert court.told_of("Down") == ["firing", "resolved"]
 
 
 async def test_without_rules_it_is_enough_that_it_answers() -> None:
