@@ -50,6 +50,7 @@ class Sender:
 
     owner: names this instance in leases; the same after a restart.
     turned_at: when its loop last went round; a watchman can see that it does.
+    succeeded_at: when it could last look for what is due; the database was there then.
     jitter: numbers in [0, 1) for back-off.
     """
 
@@ -77,6 +78,7 @@ class Sender:
         self._stopping = False
         self._outlive = Outlive("sender", clock)
         self.turned_at: Steady = clock.steady()
+        self.succeeded_at: Steady = clock.steady()
 
     async def take_over(self) -> int:
         """End the leases that this owner held before a crash; return how many there were."""
@@ -92,6 +94,7 @@ class Sender:
         await self._recorder.catch_up()
         async with self._claiming:
             flights = [] if self._stopping else await self._take_off()
+        self.succeeded_at = self._clock.steady()
         for flight in flights:
             task = asyncio.create_task(self._fly(flight))
             self._tasks.add(task)

@@ -54,6 +54,7 @@ class TimerLoop:
 
     owner: names this instance in leases; the same after a restart.
     turned_at: when the loop last went round; a watchman can see that it does.
+    succeeded_at: when it last did all that was due; the database was there then.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class TimerLoop:
         self._playbook, self._wake, self._owner = playbook, wake, owner
         self._outlive = Outlive("timers", clock)
         self.turned_at: Steady = clock.steady()
+        self.succeeded_at: Steady = clock.steady()
 
     async def take_over(self) -> int:
         """End the leases that this owner held before a crash; return how many there were."""
@@ -85,6 +87,7 @@ class TimerLoop:
                 batch = list({timer.incident: timer for timer in reversed(claimed)}.values())
                 claimed = [timer for timer in claimed if timer not in batch]
                 await self._fire_all(batch)
+        self.succeeded_at = self._clock.steady()
         return count
 
     async def _claim(self) -> list[Timer]:
