@@ -99,7 +99,14 @@ class Roles:
 
     def failures(self) -> tuple[str, ...]:
         """Say which loops turn but get nothing done, as while the database is away."""
-        return tuple(f"{name} keeps failing" for name in failing(self.loops))
+        now, app = self._app.clock.steady(), self._app
+        names = list(failing(self.loops))
+        names += [
+            name
+            for name, it in (("timers", app.timers), ("sender", app.sender))
+            if now - it.succeeded_at > STUCK
+        ]
+        return tuple(f"{name} keeps failing" for name in names)
 
     def standing_still(self) -> tuple[str, ...]:
         """Say everything for which the outside heartbeat must stop."""
