@@ -248,7 +248,7 @@ class _Builder:
                 found = self._node(event, events, "", 0)
         self._faults.raise_all()
         empty = Scalar(file=self._file, line=1, column=1, path="", value=None, text="", text_line=1)
-        return found or empty
+        return empty if found is None else found  # an empty list is a value, and false
 
     def _refuse(self, event: Event, text: str) -> ConfigError:
         mark = event.start_mark

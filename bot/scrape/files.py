@@ -6,7 +6,7 @@ import structlog
 
 from bot.config.scrape import ScrapeSection, parse_target
 from bot.scrape.target import Target, target
-from storage.documents import Faults, Mapping, Node, Scalar, Sequence, describe, read_document
+from storage.documents import Faults, Mapping, Node, Scalar, describe, read_document
 from storage.errors import ConfigError
 
 log = structlog.get_logger(__name__)
@@ -61,10 +61,7 @@ def read_targets(job: ScrapeSection, path: Path) -> tuple[Target, ...]:
     """
     faults = Faults()
     found: list[Target] = []
-    top = read_document(path)
-    if isinstance(top, Sequence) and not top.items:
-        return ()
-    for node in faults.sequence(top, "a list of groups of targets"):
+    for node in faults.sequence(read_document(path), "a list of groups of targets"):
         group = faults.mapping(node, "a mapping of targets and labels")
         if group is not None:
             faults.only(group, ("targets", "labels"))

@@ -225,3 +225,8 @@ def test_any_text_is_read_or_refused_with_a_sentence(text: str) -> None:
     except ConfigError as refused:
         told = str(refused)
     assert told.startswith("x.yaml")
+
+
+def test_an_empty_list_is_a_list() -> None:
+    found = parse_document("[]\n", "empty.yaml")
+    assert (type(found).__name__, describe(found)) == ("Sequence", "a list of 0")
