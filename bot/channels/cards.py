@@ -1,0 +1,232 @@
+"""A Message as Teams shows it: an Adaptive Card, in which no foreign text is markup.
+
+All foreign text stands in text runs, the one element whose text is never taken for Markdown.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from bot.channels.card_shape import Posting
+from routing.delivery.channel import Line, Message
+from routing.delivery.words import ELLIPSIS, flat, web_link
+from storage.model.alert import Severity
+from storage.model.incident import Status
+
+Json = dict[str, Any]
+MOST_BYTES = 20_000
+"""Of a whole posting. Microsoft says 28 KB; Teams was seen to refuse from 21,000 on."""
+LONGEST_TITLE, LONGEST_NAME, LONGEST_LINK, LONGEST_LABEL = 900, 60, 1_000, 60
+MOST_FACTS, MOST_ROWS, MOST_LINES, MOST_LINKS = 10, 14, 4, 3
+BUDGETS = (2_000, 800, 300, 120)
+"""Bytes of one paragraph; where the card is too large with one, the next is tried."""
+
+WORDS = {
+    Status.GATHERING: "Gathering alerts",
+    Status.TRIGGERED: "Triggered",
+    Status.ACKNOWLEDGED: "Acknowledged",
+    Status.SNOOZED: "Snoozed",
+    Status.RESOLVED: "Resolved",
+}
+GROUNDS = {
+    Status.GATHERING: "emphasis",
+    Status.ACKNOWLEDGED: "accent",
+    Status.SNOOZED: "emphasis",
+    Status.RESOLVED: "good",
+}
+BY_SEVERITY = {Severity.CRITICAL: "attention", Severity.WARNING: "warning"}
+_DATES = re.compile(r"\{(?=\{(?:DATE|TIME)\()", re.IGNORECASE)
+WORD_JOINER = "\u2060"
+
+
+def posting(message: Message, told: int = 0) -> Json:
+    """Return what is handed to the Workflow: the card, as much of it as fits.
+
+    told: the newest history line that the room has seen.
+    """
+    for budget in BUDGETS:
+        made = _posted(_card(message, budget, told))
+        if size_of(made) <= MOST_BYTES:
+            return checked(made)
+    return short_posting(message)
+
+
+def short_posting(message: Message) -> Json:
+    """Return the least that helps: state, title, the first words, and the link."""
+    body = [_ground(message, 300)]
+    if message.summary:
+        body.append(_paragraph(_run(cut(flat(message.summary), 300))))
+    return checked(_posted(_whole(message, body, _links(message)[0][:1])))
+
+
+def checked(made: Json) -> Json:
+    """Return the posting as it is; raises ValueError where Teams could not show it."""
+    Posting.model_validate(made)
+    if size_of(made) > MOST_BYTES:
+        raise ValueError(f"a card of {size_of(made)} bytes; Teams takes {MOST_BYTES}")
+    return made
+
+
+def size_of(made: Json) -> int:
+    """Count the bytes on the wire."""
+    return len(json.dumps(made))
+
+
+def cut(text: str, longest: int) -> str:
+    """Shorten to `longest` bytes of JSON; a cut is marked, no character is split."""
+    if _weight(text) <= longest:
+        return text
+    room, kept = longest - _weight(ELLIPSIS), list[str]()
+    for char in text:
+        if (room := room - _weight(char)) < 0:
+            break
+        kept.append(char)
+    return "".join(kept).rstrip() + ELLIPSIS
+
+
+def _weight(text: str) -> int:
+    return len(json.dumps(text)) - 2
+
+
+def _card(message: Message, budget: int, told: int) -> Json:
+    links, facts = _links(message)
+    body = [_ground(message, LONGEST_TITLE)]
+    body += _paragraphs(message.summary.splitlines(), budget, spacing="medium")
+    body += _facts(facts, budget)
+    body += _history([line for line in message.lines if line.id > told], budget)
+    if hint := _hint(message):
+        body.append(_paragraph(_run(hint, size="small", isSubtle=True), spacing="medium"))
+    return _whole(message, body, links)
+
+
+def _whole(message: Message, body: list[Json], links: list[Json]) -> Json:
+    return {
+        "type": "AdaptiveCard",
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "version": "1.4",
+        "fallbackText": cut(f"{_headline(message)}: {flat(message.title)}", LONGEST_TITLE),
+        "body": body,
+        "actions": links,
+        "msteams": {"width": "Full"},
+    }
+
+
+def _posted(card: Json) -> Json:
+    content_type = "application/vnd.microsoft.card.adaptive"
+    return {"type": "message", "attachments": [{"contentType": content_type, "content": card}]}
+
+
+def _headline(message: Message) -> str:
+    """Say the state and how bad it is in words; the colour is only an ornament."""
+    if message.status is None:
+        return "Tocsin"
+    words = [WORDS[message.status], str(message.severity)]
+    if any(stage.startswith("no-data") for stage in message.stages):
+        words.append("no data")
+    return " · ".join(words)
+
+
+def _ground(message: Message, longest: int) -> Json:
+    """Show state and title on the colour of how much it hurts."""
+    urgent = BY_SEVERITY.get(message.severity, "accent")
+    style = GROUNDS.get(message.status, urgent) if message.status else "emphasis"
+    title = cut(flat(message.title), longest) or "-"
+    return {
+        "type": "Container",
+        "style": style,
+        "bleed": True,
+        "items": [
+            _paragraph(_run(_headline(message), weight="bolder")),
+            _paragraph(_run(title, size="large", weight="bolder"), spacing="small"),
+        ],
+    }
+
+
+def _facts(facts: Sequence[tuple[str, str]], budget: int) -> list[Json]:
+    """Show each fact in a row, its name in a column that is as wide in all of them."""
+    rows = [_fact(name, value, budget) for name, value in facts[:MOST_FACTS]]
+    if len(facts) > MOST_FACTS:
+        rows.append(_paragraph(_run(f"{ELLIPSIS} and {len(facts) - MOST_FACTS} more facts")))
+    if rows:
+        rows[0] |= {"spacing": "medium", "separator": True}
+    return rows
+
+
+def _fact(name: str, value: str, budget: int) -> Json:
+    label = _paragraph(_run(cut(flat(name), LONGEST_NAME) or "-", isSubtle=True))
+    lines = _paragraphs(value.splitlines(), budget, spacing="none") or [_paragraph(_run("-"))]
+    return {
+        "type": "ColumnSet",
+        "spacing": "small",
+        "columns": [
+            {"type": "Column", "width": "84px", "items": [label]},
+            {"type": "Column", "width": "stretch", "items": lines},
+        ],
+    }
+
+
+def _history(lines: Sequence[Line], budget: int) -> list[Json]:
+    shown = [
+        _paragraph(
+            _run(f"{line.at:%H:%M} UTC  ", size="small", isSubtle=True),
+            _run(cut(flat(line.text), budget) or "-", size="small"),
+            spacing="none",
+        )
+        for line in lines[-MOST_LINES:]
+    ]
+    if shown:
+        shown[0] |= {"spacing": "medium", "separator": True}
+    return shown
+
+
+def _hint(message: Message) -> str:
+    """Say how to answer where people are wanted to; a card cannot take the answer itself."""
+    if message.incident is None or not any(action.verb == "ack" for action in message.actions):
+        return ""
+    return f"Answer: tocsin ack {message.incident}"
+
+
+def _links(message: Message) -> tuple[list[Json], list[tuple[str, str]]]:
+    """Return buttons for what can be opened, and the facts that are no buttons."""
+    found, rest = list[Json](), list[tuple[str, str]]()
+    if address := _checked(message.link):
+        title = f"Open #{message.incident}" if message.incident else "Open Tocsin"
+        found.append(_button(title, address))
+    for name, value in message.facts:
+        address = _checked(value)
+        if address and len(found) < MOST_LINKS:
+            found.append(_button(f"{name} · {urlsplit(address).hostname}", address))
+        elif (name, value) != ("Severity", str(message.severity)):  # the headline says it
+            rest.append((name, value))
+    return found, rest
+
+
+def _button(title: str, address: str) -> Json:
+    title = cut(flat(title), LONGEST_LABEL)
+    return {"type": "Action.OpenUrl", "title": title, "url": address}
+
+
+def _checked(address: str) -> str:
+    """Return the address where it can be opened: http(s), hiding nothing, not endless."""
+    return web_link(address) if _weight(address) <= LONGEST_LINK else ""
+
+
+def _paragraphs(lines: Iterable[str], budget: int, *, spacing: str) -> list[Json]:
+    told = [line for line in map(flat, lines) if line]
+    shown = [_paragraph(_run(cut(line, budget)), spacing="none") for line in told[:MOST_ROWS]]
+    if len(told) > MOST_ROWS:
+        shown.append(_paragraph(_run(f"{ELLIPSIS} and {len(told) - MOST_ROWS} more lines")))
+    if shown:
+        shown[0]["spacing"] = spacing
+    return shown
+
+
+def _paragraph(*runs: Json, spacing: str = "default") -> Json:
+    return {"type": "RichTextBlock", "inlines": list(runs), "spacing": spacing}
+
+
+def _run(text: str, **look: Any) -> Json:
+    """Show text as it is; what a client would turn into a date is held apart."""
+    return {"type": "TextRun", "text": _DATES.sub("{" + WORD_JOINER, text), **look}
