@@ -4,7 +4,7 @@ What is answered, and what is not, stands in docs/prometheus-api.md.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from importlib.metadata import version
 from math import floor
 
@@ -42,7 +42,7 @@ Answer = Callable[[Asked], Awaitable[Response]]
 
 
 def routes(parts: Parts) -> list[Route]:
-    """Return the routes; what is not among them is answered 404 in the API's own form."""
+    """Return the routes."""
     api, readers = Numbers(parts), Readers(parts)
     both, get = ["GET", "POST"], ["GET"]
     answers: dict[str, tuple[Answer, list[str]]] = {
@@ -61,7 +61,7 @@ def routes(parts: Parts) -> list[Route]:
         for name, (answer, methods) in answers.items()
     ]
     values = Route("/api/v1/label/{name}/values", _of_label(api, readers), methods=get)
-    return [*found, values, Route("/api/v1/{path:path}", _unknown, methods=both)]
+    return [*found, values]
 
 
 def _answering(answer: Answer, readers: Readers) -> Callable[[Request], Awaitable[Response]]:
@@ -88,11 +88,6 @@ def _of_label(api: "Numbers", readers: Readers) -> Callable[[Request], Awaitable
         return await _answering(lambda asked: api.label_values(name, asked), readers)(request)
 
     return respond
-
-
-async def _unknown(request: Request) -> Response:
-    text = f"{request.url.path} is not answered here; docs/prometheus-api.md lists what is"
-    return _failed(404, "not_found", text)
 
 
 def _told(error: BotError | TimeoutError) -> tuple[int, str, str]:
@@ -175,15 +170,15 @@ class Numbers:
                 # Prometheus' window is closed on both sides; ours is open at the start.
                 told = await self._metrics.series(matchers, start - 0.001, end)
                 found.update(dict.fromkeys(told))
-            body = await asyncio.to_thread(_series_as_json, found, limit)
-        return _json(body)
+        return await _listed(tuple(found), limit)
 
     async def labels(self, asked: Asked) -> Response:
         """Answer label names, of everything stored or of what matches."""
         limit, chosen = asked.limit(), asked.matchers() or [()]
         async with asyncio.timeout(LONGEST), self._places:
             found = [await self._metrics.label_names(matchers) for matchers in chosen]
-        return _names(merged(found), limit)
+            names = await asyncio.to_thread(merged, found)
+        return await _listed(names, limit)
 
     async def label_values(self, name: str, asked: Asked) -> Response:
         """Answer the values of one label, of everything stored or of what matches."""
@@ -192,7 +187,8 @@ class Numbers:
         limit, chosen = asked.limit(), asked.matchers() or [()]
         async with asyncio.timeout(LONGEST), self._places:
             found = [await self._metrics.label_values(name, matchers) for matchers in chosen]
-        return _names(merged(found), limit)
+            values = await asyncio.to_thread(merged, found)
+        return await _listed(values, limit)
 
     async def metadata(self, asked: Asked) -> Response:
         """Answer the types and texts of metrics, as far as their senders told them."""
@@ -235,18 +231,23 @@ class Numbers:
         except QueryError as error:
             raise _fault(query, error, of_range=of_range) from error
         pieces = written.write(value, at, truncated=truncated)
-        if written.points_of(value) <= FEW:
-            return _json(b"".join(pieces))
-        # The first piece comes before the headers: what fails then is still told as an error.
-        first = await asyncio.to_thread(next, pieces, b"")
+        return await _sent(pieces, written.points_of(value))
 
-        async def rest() -> AsyncIterator[bytes]:
-            piece = first
-            while piece:
-                yield piece
-                piece = await asyncio.to_thread(next, pieces, b"")
 
-        return StreamingResponse(rest(), media_type="application/json")
+async def _sent(pieces: Iterator[bytes], points: int) -> Response:
+    """Answer with pieces that are still to be written: few points here, many in a thread."""
+    if points <= FEW:
+        return _json(b"".join(pieces))
+    # The first piece comes before the headers: what fails then is still told as an error.
+    first = await asyncio.to_thread(next, pieces, b"")
+
+    async def rest() -> AsyncIterator[bytes]:
+        piece = first
+        while piece:
+            yield piece
+            piece = await asyncio.to_thread(next, pieces, b"")
+
+    return StreamingResponse(rest(), media_type="application/json")
 
 
 def _fault(query: str, error: QueryError, *, of_range: bool) -> BotError:
@@ -277,11 +278,8 @@ def _limited(value: Value, limit: int) -> tuple[Value, bool]:
     return value, False
 
 
-def _series_as_json(found: dict[Labels, None], limit: int) -> bytes:
-    told = sorted(found)
-    truncated = 0 < limit < len(told)
-    return written.success([dict(labels) for labels in told[: limit or None]], truncated=truncated)
-
-
-def _names(found: list[str], limit: int) -> Response:
-    return _json(written.success(found[: limit or None], truncated=0 < limit < len(found)))
+async def _listed(rows: Sequence[str] | Sequence[Labels], limit: int) -> Response:
+    """Answer a list of names or label sets, cut at `limit`."""
+    truncated = 0 < limit < len(rows)
+    chosen = rows[: limit or None]
+    return await _sent(written.listing(chosen, truncated=truncated), 8 * len(chosen))

@@ -41,14 +41,29 @@ def write(value: Value, at: float, *, truncated: bool = False) -> Iterator[bytes
     """Write the answer to a query, in pieces of some 256 KiB; `at`: when it was asked for."""
     head = f'{{"status":"success","data":{{"resultType":"{_kind(value)}","result":'
     tail = f'}},"warnings":["{TRUNCATED}"]}}' if truncated else "}}"
+    return _gathered(head, _result(value, at), tail)
+
+
+def _gathered(head: str, parts: Iterable[str], tail: str) -> Iterator[bytes]:
+    """Join small parts to pieces that are worth sending."""
     waiting, size = [head], len(head)
-    for part in (*_result(value, at),) if isinstance(value, Scalar | Text) else _result(value, at):
+    for part in parts:
         waiting.append(part)
         size += len(part)
         if size >= PIECE:
             yield "".join(waiting).encode()
             waiting, size = [], 0
     yield "".join((*waiting, tail)).encode()
+
+
+def listing(rows: Sequence[str] | Sequence[Labels], *, truncated: bool = False) -> Iterator[bytes]:
+    """Write a list of names or of label sets, in pieces."""
+    parts = (
+        ",".join(map(_item, rows[start : start + AT_ONCE]))
+        for start in range(0, len(rows), AT_ONCE)
+    )
+    tail = f',"warnings":["{TRUNCATED}"]}}' if truncated else "}"
+    return _gathered('{"status":"success","data":', _listed(parts), tail)
 
 
 def points_of(value: Value) -> int:
@@ -152,6 +167,10 @@ def _selection(value: Selection) -> Iterator[str]:
 def _series(labels: Labels, openings: Sequence[str], numbers: Floats) -> str:
     points = '"],['.join(map(str.__add__, openings, texts(numbers)))
     return f'{{"metric":{_metric(labels)},"values":[[{points}"]]}}'
+
+
+def _item(row: str | Labels) -> str:
+    return _metric(row) if isinstance(row, Labels) else json.dumps(row)
 
 
 def _metric(labels: Labels) -> str:

@@ -126,6 +126,11 @@ async def _told(request: Request, error: Exception) -> Response:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 404 and request.url.path.startswith("/api/v1/"):
+        # Whoever speaks Prometheus' API there reads its errors in its own form.
+        text = f"{request.url.path} is not answered here; docs/prometheus-api.md lists what is"
+        told = {"status": "error", "errorType": "not_found", "error": text}
+        return JSONResponse(told, status_code=404)
     return _answer(request, error.status_code, error.detail, error.headers)
 
 

@@ -261,7 +261,7 @@ class Judge:
         began = self._clock.steady()
         for key in keys:
             watched = self._feeds.rules.get(key)
-            if watched is None:
+            if watched is None or (watched.rule.records and self._recorder is None):
                 continue
             started = self._clock.steady()
             try:
