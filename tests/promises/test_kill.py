@@ -1,16 +1,18 @@
 """kill -9 at random moments: nothing is lost, hardly anything is said twice, an answer holds."""
 
 import asyncio
+import json
 import os
 import random
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from urllib.parse import urlencode
 
 import pytest
 
 from tests.promises.conftest import Found
-from tests.promises.tocsin import Json, Tocsin, sample
+from tests.promises.tocsin import Json, Tocsin, sample, token_of
 from tests.promises.town import PHONES, ROOM, number_of, step, texts, town
 from tests.vendors.process import Remote
 
@@ -90,6 +92,7 @@ async def test_kill_9_at_20_random_moments_of_200_incidents(
     _each_page_arrived(tocsin, messages)
     _copies_are_few(messages, kills)
     _no_page_after_an_answer(messages, witness)
+    _answers_hold(tocsin, witness)
     _the_record_agrees(tocsin, messages)
     await _slack_shows_each_once(tocsin, slack, kills)
 
@@ -173,6 +176,17 @@ def _no_page_after_an_answer(messages: list[Json], witness: Witness) -> None:
     assert not late, "pages after the answer: (incident, to, seconds)"
 
 
+def _answers_hold(tocsin: Tocsin, witness: Witness) -> None:
+    """What was answered to a person is in the record, and no step was taken after it."""
+    for number in witness.acked:
+        (incident,) = tocsin.rows("select status, owner from incidents where id = ?", number)
+        assert tuple(incident) == ("acknowledged", "ben")
+        record = tocsin.rows("select what from audit where incident = ? order by id", number)
+        words = [row["what"] for row in record]
+        assert words.count("acknowledged") == 1
+        assert "step" not in words[words.index("acknowledged") :]
+
+
 def _the_record_agrees(tocsin: Tocsin, messages: list[Json]) -> None:
     """The timeline says of each page and each notice that it went, once, if and only if it did."""
     said = Counter(
@@ -203,3 +217,57 @@ async def _slack_shows_each_once(tocsin: Tocsin, slack: Remote, kills: int) -> N
     assert len(tops) == IN_SLACK
     assert max(tops.values()) <= 2
     assert sum(tops.values()) - len(tops) <= kills
+
+
+async def test_a_sample_that_got_a_2xx_survives_kill_9(found: Found, twilio: Remote) -> None:
+    """Kill it while requests are answered: each 2xx is there, and telling it again changes nothing.
+
+    Some of what had no answer may be there as well.
+    """
+    chance = random.Random(SEED)
+    tocsin = found(town(twilio, steps=[step("ada", 3600)]))
+    stored: dict[str, float] = {}
+    told: dict[str, float] = {}
+    for life in range(3):
+        await tocsin.start()
+        senders = [
+            asyncio.create_task(_tell_until_death(tocsin, f"{life}-{n}", told, stored))
+            for n in range(8)
+        ]
+        await asyncio.sleep(chance.uniform(0.2, 0.6))
+        await tocsin.kill()
+        await asyncio.gather(*senders)
+    await tocsin.start()
+    query = urlencode({"query": "last_over_time(level[1h])"})
+    who = {"Authorization": f"Bearer {token_of('ada')}"}
+    status, text = await tocsin.get(f"/api/v1/query?{query}", **who)
+    assert status == 200, text
+    found_now = {
+        one["metric"]["instance"]: float(one["value"][1])
+        for one in json.loads(text)["data"]["result"]
+    }
+    print(f"{len(stored)} requests had a 2xx, {len(told) - len(stored)} had no answer")
+    assert len(stored) > 30
+    assert {name for name in stored if found_now.get(name) != 95.0} == set()
+    assert set(found_now) <= set(told)
+
+    there = "select count(*) from incidents"
+    await tocsin.until(lambda: tocsin.count(there) >= len(found_now), 20)
+    again = [sample("level", 95, at, instance=name) for name, at in told.items()]
+    assert await tocsin.send(again) in (200, 204)
+    await tocsin.until(lambda: tocsin.count(there) == len(told), 20)
+    assert tocsin.count("select count(distinct fingerprint) from alerts") == len(told)
+    assert await tocsin.stop() == 0
+
+
+async def _tell_until_death(
+    tocsin: Tocsin, name: str, told: dict[str, float], stored: dict[str, float]
+) -> None:
+    for number in range(10_000):
+        host, at = f"{name}-{number}", time.time()
+        told[host] = at
+        status = await tocsin.send([sample("level", 95, at, instance=host)])
+        if status == 204:
+            stored[host] = at
+        elif status == 0:
+            return
