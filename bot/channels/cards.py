@@ -55,9 +55,7 @@ def posting(message: Message, told: int = 0) -> Json:
 
 def short_posting(message: Message) -> Json:
     """Return the least that helps: state, title, the first words, and the link."""
-    body = [_ground(message, 300)]
-    if message.summary:
-        body.append(_paragraph(_run(cut(flat(message.summary), 300))))
+    body = [_ground(message, 300), *_paragraphs([message.summary], 300, spacing="medium")]
     return checked(_posted(_whole(message, body, _links(message)[0][:1])))
 
 
@@ -76,7 +74,7 @@ def size_of(made: Json) -> int:
 
 def cut(text: str, longest: int) -> str:
     """Shorten to `longest` bytes of JSON; a cut is marked, no character is split."""
-    if _weight(text) <= longest:
+    if 12 * len(text) <= longest or _weight(text) <= longest:
         return text
     room, kept = longest - _weight(ELLIPSIS), list[str]()
     for char in text:
