@@ -31,7 +31,7 @@ LONGEST_REASON: Final = 1_000
 """Characters of a refusal that go into the record; the answer and the log have all of them."""
 
 AT_START: Final = {
-    "server": ("listen", "max_body", "max_unpacked"),
+    "server": ("listen", "link_secret", "max_body", "max_unpacked"),
     "console": ("enabled",),
     **dict.fromkeys(("storage", "channels", "own_host", "heartbeat", "commands", "log"), ()),
 }

@@ -33,6 +33,10 @@ def _tokens(inspection: Inspection) -> None:
         if len(token.reveal()) < _SHORTEST_TOKEN:
             expected = f"expected {_SHORTEST_TOKEN} characters at least (openssl rand -hex 24)"
             inspection.add(way, f"this token can be guessed; {expected}")
+    secret = config.server.link_secret
+    if secret is not None and len(secret.reveal()) < _SHORTEST_TOKEN:
+        expected = f"expected {_SHORTEST_TOKEN} characters at least (openssl rand -hex 24)"
+        inspection.add(("server", "link_secret"), f"this secret can be guessed; {expected}")
     owners: set[str] = set()
     for place, entry in enumerate(config.server.tokens):
         way = ("server", "tokens", place, "person")

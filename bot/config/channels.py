@@ -52,7 +52,12 @@ def kind(name: str) -> ChannelKind:
     return found
 
 
-_READ_AS: Mapping[Any, Any] = {timedelta: Duration, bool: Switch, Path: Folder}
+_READ_AS: Mapping[Any, Any] = {
+    timedelta: Duration,
+    bool: Switch,
+    Path: Folder,
+    Path | None: Folder | None,
+}
 
 
 def section(options: type[Any]) -> type[BaseModel]:

@@ -6,6 +6,7 @@ from bot.config.access import check_access
 from bot.config.check_remote import check_remote
 from bot.config.check_scrape import check_scrape
 from bot.config.inspection import Inspection, Way
+from bot.config.mail_address import parse_mail_address
 from bot.config.reach import check_reach
 from routing.playbook import CHAT
 from storage.model.alert import Severity
@@ -59,7 +60,11 @@ def _people(inspection: Inspection) -> None:
         if person.slack is not None and not _SLACK_MEMBER.fullmatch(person.slack):
             expected = "expected a member id such as U012ABCDEF (profile > Copy member ID)"
             inspection.add(("people", name, "slack"), f"found {person.slack!r}; {expected}")
-        for key, address in (("slack", person.slack), ("phone", person.phone)):
+        for key, address in (
+            ("slack", person.slack),
+            ("phone", person.phone),
+            ("email", person.email),
+        ):
             if address and (first := seen.setdefault((key, address), name)) != name:
                 text = f"{first} has the same; expected another for each person"
                 inspection.add(("people", name, key), text)
@@ -72,7 +77,8 @@ def _contacts(inspection: Inspection, name: str) -> None:
         way: Way = ("people", name, "contacts", place)
         inspection.refers(way, "channel", channel, inspection.names("channels"))
         if channel in inspection.config.channels and not person.address(name, channel):
-            key = {"slack": "slack", "sms": "phone"}.get(channel, f"addresses.{channel}")
+            own = {"slack": "slack", "sms": "phone", "email": "email"}
+            key = own.get(channel, f"addresses.{channel}")
             inspection.add(way, f"{name} has no address for {channel}; expected it in `{key}`")
 
 
@@ -108,20 +114,23 @@ def _policies(inspection: Inspection) -> None:
 
 
 def _rooms(inspection: Inspection, policy: str) -> None:
-    chat = inspection.config.chat_channels
+    shown = sorted(n for n, it in inspection.config.opened.items() if it.kind.shows_rooms)
     for place, room in enumerate(inspection.config.policies[policy].rooms):
         ((channel, address),) = room.items()
         way: Way = ("policies", policy, "rooms", place)
         inspection.refers(way, "channel", channel, inspection.names("channels"))
-        if channel in inspection.config.channels and channel not in chat:
-            inspection.add(
-                way, f"{channel} has no rooms; expected one of {', '.join(sorted(chat))}"
-            )
+        if channel in inspection.config.channels and channel not in shown:
+            inspection.add(way, f"{channel} has no rooms; expected one of {', '.join(shown)}")
         if channel == "slack" and not re.fullmatch(r"[CG][A-Z0-9]{6,}", address):
             expected = (
                 "expected a channel id such as C012ABCDEF (channel > View details, at the end)"
             )
             inspection.add((*way, channel), f"found {address!r}; {expected}")
+        if channel == "email":
+            try:
+                parse_mail_address(address)
+            except ValueError as error:
+                inspection.add((*way, channel), str(error))
 
 
 def _routes(inspection: Inspection) -> None:

@@ -18,6 +18,7 @@ from bot.config.fields import (
     Folder,
     Listen,
     ListenAddress,
+    MailAddress,
     MatcherText,
     PhoneNumber,
     PositiveDuration,
@@ -54,12 +55,14 @@ class Server(Section):
     """Where Tocsin listens. The environment's PORT replaces the port.
 
     public_url: how people reach it, for links in messages; none: no links.
+    link_secret: signs links that answer; none: one that the first start makes and keeps.
     max_body:   larger request bodies are refused (bytes, as sent).
     max_unpacked: what a compressed body may unpack to (bytes).
     """
 
     listen: ListenAddress = Listen("127.0.0.1", 9099)
     public_url: Url | None = None
+    link_secret: Secret | None = None
     tokens: tuple[ApiToken, ...] = ()
     max_body: Size = 4 * 1024**2
     max_unpacked: Size = 16 * 1024**2
@@ -119,6 +122,7 @@ class PersonSection(Section):
     """Somebody who can be paged or may give commands.
 
     slack:     member id (profile > Copy member ID).  phone: E.164, for SMS.
+    email:     where mails go.
     addresses: channel name -> address, for any other channel.
     contacts:  channels in the order in which they are tried; none: chat first, then the others.
     """
@@ -127,6 +131,7 @@ class PersonSection(Section):
     permission: Permission = Permission.RESPOND
     slack: Text | None = None
     phone: PhoneNumber | None = None
+    email: MailAddress | None = None
     addresses: dict[Text, Text] = {}
     contacts: Words = ()
 
@@ -134,6 +139,7 @@ class PersonSection(Section):
         """Return where this person is reached on a channel; empty: nowhere."""
         phone = self.phone
         known = {"slack": self.slack, "sms": phone, "phone": phone, "console": own_name}
+        known["email"] = self.email
         return self.addresses.get(channel) or known.get(channel) or ""
 
 

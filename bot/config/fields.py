@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
+from bot.config.mail_address import parse_mail_address
 from bot.config.phone import parse_phone
 from bot.config.secret import Secret
 from storage.errors import QueryError
@@ -131,6 +132,10 @@ def _phone(value: Any) -> str:
     return parse_phone(_written(value, "a phone number such as +49 30 901820"))
 
 
+def _mail(value: Any) -> str:
+    return parse_mail_address(_written(value, "an e-mail address such as ada@example.com"))
+
+
 def _under(path: Path, info: ValidationInfo) -> Path:
     return info.context["folder"] / path if info.context else path
 
@@ -172,5 +177,6 @@ Folder = Annotated[Path, AfterValidator(_under)]
 Files = Annotated[tuple[Path, ...], BeforeValidator(_files)]
 """The files that a pattern finds, at least one, relative to the configuration file's folder."""
 DatabaseAddress = Annotated[Secret, AfterValidator(_database)]
+MailAddress = Annotated[str, BeforeValidator(_mail)]
 PhoneNumber = Annotated[str, BeforeValidator(_phone)]
 RoomAddress = Annotated[dict[str, str], AfterValidator(_one_entry)]

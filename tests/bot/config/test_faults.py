@@ -4,13 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from bot.config.channels import names
 from tests.bot.config.town import ENVIRON, SOUND, faults, read, spoilt
 
 SECTIONS = (
     "channels, commands, console, default_policy, delivery, heartbeat, log, oncall, own_host, "
     "people, policies, routes, rules, scrape, server, severities, sources, storage"
 )
-PERSON = "addresses, contacts, name, permission, phone, slack"
+PERSON = "addresses, contacts, email, name, permission, phone, slack"
+MAIL = "{host: mx, from_address: t@x.org, tls: off, username: t, password: very-secret}"
+MAIL_BY_CA = MAIL.replace("off", "starttls, ca_file: ca.pem")
 POLICY = "ack_timeout, group_wait, reopen_within, repeat_after, rooms, steps"
 
 
@@ -172,9 +175,28 @@ SPOILT = [
     pytest.param("default_policy: shop", "default_policy: shop\nsources: {own_host: {}}",
         "config.yaml:12:11 sources.own_host: this source is Tocsin's own; "
         "it is set up in the section own_host", id="reserved-source"),
+    pytest.param("+49 30 901820}", "+49 30 901820, email: ada at example.com}",
+        "config.yaml:2:76 people.ada.email: found 'ada at example.com'; "
+        "expected an e-mail address such as ada@example.com", id="no-mail-address"),
+    pytest.param("bob: {slack", 'bob: {email: "a@x.org\\r\\nBcc: b@x.org", slack',
+        "config.yaml:3:16 people.bob.email: found 'a@x.org\\r\\nBcc: b@x.org', whose part before "
+        "the @ no relay would take; expected an e-mail address such as ada@example.com",
+        id="mail-address-with-a-header"),
+    pytest.param("rooms: [{slack: C012ABCDEF}]", "rooms: [{slack: C012ABCDEF}, {sms: x}]",
+        "config.yaml:8:34 policies.shop.rooms[1]: sms has no rooms; expected one of slack",
+        id="room-of-sms"),
+    pytest.param("  slack: {bot", f"  email: {MAIL}\n  slack: {{bot",
+        "config.yaml:13:10 channels.email: a password would go over the network for all to read; "
+        "expected tls: starttls or implicit, or no username and password", id="mail-in-the-clear"),
+    pytest.param("  slack: {bot", f"  email: {MAIL_BY_CA}\n  slack: {{bot",
+        "config.yaml:13:10 channels.email: ca_file: ca.pem cannot be used (No such file or "
+        "directory); expected a file of certificates in PEM", id="no-ca-file"),
+    pytest.param("default_policy: shop", "default_policy: shop\nserver: {link_secret: short}",
+        "config.yaml:12:23 server.link_secret: this secret can be guessed; expected 16 characters "
+        "at least (openssl rand -hex 24)", id="short-link-secret"),
     pytest.param("  slack: {bot", "  slak: {}\n  slack: {bot",
         "config.yaml:13:3 channels.slak: no channel is called 'slak'; did you mean 'slack'? "
-        "known: console, phone, slack, sms", id="unknown-channel-section"),
+        "known: {channels}", id="unknown-channel-section"),
     pytest.param("account_sid: AC1, ", "",
         "config.yaml:14:8 channels.sms: account_sid is missing; expected it among {sms}",
         id="channel-key-missing"),
@@ -191,7 +213,8 @@ def test_a_spoilt_configuration_is_answered(
     from bot.channels.sms import CHANNEL
 
     known = ", ".join(sorted(CHANNEL.options.__dataclass_fields__))
-    assert faults(tmp_path, spoilt(old, new)) == sentences.replace("{sms}", known).splitlines()
+    sentences = sentences.replace("{sms}", known).replace("{channels}", ", ".join(names()))
+    assert faults(tmp_path, spoilt(old, new)) == sentences.splitlines()
 
 
 LISTENING = "server: {listen: '0.0.0.0:9099'}\n"

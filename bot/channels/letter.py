@@ -1,0 +1,167 @@
+"""A message as a mail: the same words as text and as a page, for a tired person on a phone.
+
+Text from alerts is data: escaped by the template, made one visible line wherever it is a header.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.channels.links import Link
+from routing.delivery.channel import Line, Message
+from routing.delivery.words import flat, lines_of, moment, shortened, web_link
+from storage.model.alert import Severity
+from storage.model.delivery import Purpose
+from storage.model.incident import Status
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+LONGEST_TITLE, LONGEST_SUMMARY, LONGEST_FACT, LONGEST_LINE = 150, 2_000, 2_000, 500
+MOST_FACTS, MOST_LINES, MOST_ROWS = 20, 12, 20
+"""All of it stays below the 102 kB at which Gmail cuts a mail off."""
+
+COLOURS = {
+    Severity.CRITICAL: "#b3261e",
+    Severity.WARNING: "#8a5300",
+    Severity.INFORMATIONAL: "#1a5fa8",
+    Severity.PREDICTIVE: "#6b3fa0",
+}
+CALM, OVER = "#47525e", "#1b6e3c"
+"""White is read on each of them: contrast 5.9 at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A mail to be written.
+
+    id, references: Message-IDs, with their brackets; the last reference is what it answers.
+    is_reply:   it goes on with what was told before.
+    at:         aware UTC, the mail's date.
+    links:      signed links that answer for `person`, whose name they tell.
+    """
+
+    message: Message
+    sender: str
+    sender_name: str
+    to: str
+    id: str
+    references: Sequence[str]
+    is_reply: bool
+    at: datetime
+    links: Sequence[Link] = ()
+    person: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """A fact to show: several rows are possible; `link` where all of it is a web address."""
+
+    name: str
+    rows: Sequence[str]
+    link: str = ""
+
+
+def written(letter: Letter) -> bytes:
+    """Return the mail as it goes over the wire."""
+    mail = EmailMessage(policy=policy.SMTP)
+    mail["From"] = Address(flat(letter.sender_name), addr_spec=letter.sender)
+    mail["To"] = Address(addr_spec=letter.to)
+    mail["Subject"] = subject(letter)
+    mail["Date"] = letter.at
+    mail["Message-ID"] = letter.id
+    if letter.references:
+        mail["In-Reply-To"] = letter.references[-1]
+        mail["References"] = " ".join(letter.references)
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Auto-Response-Suppress"] = "All"
+    message = letter.message
+    if message.severity is Severity.CRITICAL and message.purpose is Purpose.PAGE:
+        mail["Importance"] = "high"
+    shown = _shown(letter)
+    mail.set_content(_template("letter.txt").render(shown), cte="quoted-printable")
+    html = _template("letter.html").render(shown)
+    mail.add_alternative(html, subtype="html", cte="quoted-printable")
+    return mail.as_bytes()
+
+
+def subject(letter: Letter) -> str:
+    """Return `#42 CRITICAL CheckoutSlow`, the same for all that is told of an incident.
+
+    Mail programs gather a conversation by its subject as well as by its references.
+    """
+    message = letter.message
+    number, _, rest = flat(message.title).partition(" ")
+    words = f"{number} {message.severity.upper()} {rest}" if message.incident else message.title
+    return ("Re: " if letter.is_reply else "") + shortened(flat(words), LONGEST_TITLE)
+
+
+def _shown(letter: Letter) -> dict[str, object]:
+    """Return what both templates show."""
+    message, at = letter.message, letter.at
+    facts = dict(message.facts)
+    state = flat(facts.pop("State", "") or (message.status or ""))
+    severity = facts.pop("Severity", "") and message.severity
+    asks = any(action.verb == "ack" for action in message.actions)
+    return {
+        "title": shortened(flat(message.title), LONGEST_TITLE),
+        "severity": str(severity or message.severity) if message.incident else "",
+        "state": shortened(state, LONGEST_LINE),
+        "colour": _colour(message),
+        "summary": _rows(message.summary, LONGEST_SUMMARY),
+        "links": letter.links,
+        "person": flat(letter.person),
+        "console": web_link(message.link),
+        "command": f"ack {message.incident}" if asks and message.incident else "",
+        "facts": [_fact(name, value) for name, value in list(facts.items())[:MOST_FACTS]],
+        "lines": [_line(line, at) for line in message.lines[-MOST_LINES:]],
+        "to": letter.to,
+    }
+
+
+def _rows(text: str, longest: int) -> list[str]:
+    return shortened(lines_of(text, MOST_ROWS), longest).split("\n") if text.strip() else []
+
+
+def _fact(name: str, value: str) -> Fact:
+    return Fact(
+        name=shortened(flat(name), LONGEST_TITLE),
+        rows=_rows(value, LONGEST_FACT),
+        link=web_link(value) if len(value) <= LONGEST_FACT else "",
+    )
+
+
+def _line(line: Line, now: datetime) -> tuple[str, str]:
+    return moment(line.at, now), shortened(flat(line.text), LONGEST_LINE)
+
+
+def _colour(message: Message) -> str:
+    """Severity while somebody is wanted, calm when somebody has it, green when it is over."""
+    match message.status:
+        case Status.RESOLVED:
+            return OVER
+        case Status.ACKNOWLEDGED | Status.SNOOZED | None:
+            return CALM
+        case _:
+            return COLOURS[message.severity]
+
+
+@cache
+def _template(name: str) -> "Template":
+    """Return a template; jinja2 takes 2 MiB and is imported by the first mail."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
