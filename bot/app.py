@@ -106,8 +106,9 @@ class App:
             incidents=IncidentDesk(*shared),
             database=self.database,
             clock=self.clock,
-            metrics=self.numbers.metrics,
+            metrics=self.numbers.pages,
             playbook=self.playbook,
+            rules=self.rules,
         )
         self.judge = Judge(
             metrics=self.numbers.metrics,

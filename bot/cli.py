@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from bot.cli_backtest import add_backtest
 from bot.cli_rules import add_rules
 from bot.cli_server import add_verbs
 from storage.errors import BotError, ConfigError
@@ -33,6 +34,7 @@ app.add_typer(rules, name="rules")
 add_rules(rules)
 app.add_typer(slack, name="slack")
 add_verbs(app)
+add_backtest(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

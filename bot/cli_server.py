@@ -25,6 +25,7 @@ Token = Annotated[
     str, typer.Option("--token", envvar="TOCSIN_TOKEN", help="Your token; server.tokens has it.")
 ]
 Words = Annotated[list[str] | None, typer.Argument(show_default=False)]
+NO_TOKEN = "No token: set TOCSIN_TOKEN or --token to one that server.tokens gives to you."
 HERE = "http://127.0.0.1:9099"
 
 
@@ -125,9 +126,7 @@ def _finish(answer: Answer) -> None:
 def say(text: str, url: str, token: str) -> Answer:
     """Say a sentence to the running server; raises BotError where it cannot be reached or heard."""
     if not token:
-        raise BotError(
-            "No token: set TOCSIN_TOKEN or --token to one that server.tokens gives to you."
-        )
+        raise BotError(NO_TOKEN)
     try:
         return _answer(post("/api/v1/command", {"text": text}, url, token))
     except (ValueError, KeyError, TypeError) as error:

@@ -23,8 +23,9 @@ log = structlog.get_logger(__name__)
 class Numbers:
     """The parts that were chosen.
 
-    metrics:   answers rules, reports and commands.
-    pages:     answers dashboards; on threads of its own, so that they never hold up a rule.
+    metrics:   answers rules.
+    pages:     answers people and dashboards; on threads of its own, so that they never hold up
+               a rule.
     store:     takes samples, and passes them on where they are forwarded.
     remote:    the other system that answers, None: our own store does.
     forwarder: sends samples on; None: nobody gets them.

@@ -1,5 +1,6 @@
 """The JSON API: commands and incidents, for the command line and for scripts."""
 
+import asyncio
 import base64
 from typing import Any
 
@@ -8,17 +9,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from bot.backtested import as_json, backtest, table, told
 from bot.chat.speak import speak
 from bot.chat.verb import Reply
 from bot.web.auth import Tokens
 from bot.web.parts import Parts
 from bot.web.reading import read_json
+from routing.rules.read import parse_rules
+from storage.errors import ConfigError
 from storage.model.audit import AuditRow
 from storage.model.incident import Incident, IncidentId, Status
 from storage.model.person import Permission, Person, PersonId
 from storage.sql import audit, incidents
+from storage.units import parse_duration
 
 MOST_LISTED = 500
+LARGEST_RULES = 2 << 20
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -26,6 +32,7 @@ def routes(parts: Parts) -> list[Route]:
     api = Api(parts)
     return [
         Route("/api/v1/command", api.command, methods=["POST"]),
+        Route("/api/v1/backtest", api.backtest, methods=["POST"]),
         Route("/api/v1/incidents", api.list, methods=["GET"]),
         Route("/api/v1/incidents/{number:int}", api.show, methods=["GET"]),
     ]
@@ -48,6 +55,22 @@ class Api:
             text, person=person, who=person.id, via="cli", origin="", desks=self._desks
         )
         return JSONResponse(reply_as_json(reply))
+
+    async def backtest(self, request: Request) -> Response:
+        """Try rules on history: `{"rules": "groups: ...", "since": "30d", "rule": "Name"}`."""
+        self._person(request)
+        asked = await read_json(request, LARGEST_RULES)
+        text, name = asked.get("rules"), asked.get("rule", "")
+        if not isinstance(text, str) or not isinstance(name, str):
+            raise HTTPException(400, 'expected {"rules": "...", "since": "30d", "rule": "..."}')
+        try:
+            since = parse_duration(str(asked.get("since", "30d")))
+            groups = await asyncio.to_thread(parse_rules, text, str(asked.get("file", "rules")))
+            found = await backtest(self._desks, groups, since, name)
+        except (ValueError, ConfigError) as error:
+            raise HTTPException(400, str(error)) from error
+        answer = {"text": told(found, since), "table": [list(row) for row in table(found)]}
+        return JSONResponse({**answer, "rules": as_json(found)})
 
     async def list(self, request: Request) -> Response:
         """Answer the newest incidents: `?status=open|triggered|...&limit=50`."""

@@ -13,7 +13,7 @@ from routing.rules.backtest import Episode, Figures, Replay, Slice, figures, spa
 from routing.rules.rule import Needs, Rule, RuleGroup
 from routing.rules.would_page import WouldPage, would_page
 from storage.clock import utc
-from storage.errors import BotError
+from storage.errors import MetricsUnavailable
 from storage.metrics.port import Metrics
 from storage.model.labels import NAME, MatchOp
 from storage.model.sample import Bools, Floats
@@ -65,7 +65,7 @@ class Backtest:
     ) -> tuple[Comparison, ...]:
         """Try the alerting rules (those called `name`), and their twins in force beside them.
 
-        Raises QueryError, MetricsUnavailable, and BotError where it takes too long.
+        Raises QueryError; MetricsUnavailable also where it takes too long.
         """
         try:
             async with asyncio.timeout(PATIENCE):
@@ -78,7 +78,7 @@ class Backtest:
                     ]
                 )
         except TimeoutError:
-            raise BotError(
+            raise MetricsUnavailable(
                 f"the backtest takes longer than {PATIENCE:g} s: take a shorter time or one rule"
             ) from None
 

@@ -1,10 +1,11 @@
 """The few objects that the top floor is handed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from routing.flow.act import IncidentDesk
 from routing.flow.current import Current
 from routing.playbook import Playbook
+from routing.rules.rule import RuleGroup
 from storage.clock import Clock
 from storage.metrics.port import Metrics
 from storage.sql.database import Database
@@ -19,3 +20,4 @@ class Desks:
     clock: Clock
     metrics: Metrics
     playbook: Current[Playbook]
+    rules: Current[tuple[RuleGroup, ...]] = field(default_factory=lambda: Current(()))

@@ -8,6 +8,7 @@ import pytest
 
 from bot.chat.speak import speak
 from bot.chat.verb import Reply
+from routing.flow.current import Current
 from routing.flow.desks import Desks
 from storage.metrics.local import LocalMetrics
 from storage.model.person import PersonId
@@ -22,6 +23,7 @@ class Square:
 
     town: Town
     desks: Desks
+    series: LocalSeries
 
     async def say(self, text: str, *, who: PersonId | None = ADA, via: str = "slack") -> Reply:
         person = self.town.playbook().people[who] if who else None
@@ -39,6 +41,7 @@ async def square(tmp_path: Path) -> AsyncIterator[Square]:
             clock=place.clock,
             metrics=LocalMetrics(series),
             playbook=place.playbook,
+            rules=Current(()),
         )
-        yield Square(place, desks)
+        yield Square(place, desks, series)
         await series.close()

@@ -232,7 +232,7 @@ async def test_oncall_takes_the_speakers_own_list_of_several(square: Square) -> 
 async def test_help_explains_all_and_one(square: Square) -> None:
     reply = await square.say("help")
     assert [usage.split()[0] for usage, _ in reply.table[1:]] == [
-        "ack", "alerts", "help", "oncall", "report", "resolve", "show", "snooze",
+        "ack", "alerts", "backtest", "help", "oncall", "report", "resolve", "show", "snooze",
     ]  # fmt: skip
     assert (await square.say("help /ack")).text == (
         "ack [incident...] [for <duration>] [note]\n"

@@ -11,7 +11,7 @@ from routing.flow.backtest import Backtest, Comparison, Tried
 from routing.oncall.expand import Roster
 from routing.playbook import Playbook, Route
 from routing.rules.read import parse_rules
-from storage.errors import BotError, QueryError
+from storage.errors import MetricsUnavailable, QueryError
 from storage.model.alert import Severity
 from storage.model.labels import NAME, Matcher, MatchOp
 from storage.model.person import OnCallList, Permission, Person, PersonId
@@ -219,7 +219,7 @@ async def test_a_query_that_fails_and_one_that_takes_too_long(
     with pytest.raises(QueryError):
         await tried(court, '{alert: A, expr: "depth * on() depth > 1"}')
     monkeypatch.setattr("routing.flow.backtest.PATIENCE", 0.0)
-    with pytest.raises(BotError, match="takes longer than 0 s"):
+    with pytest.raises(MetricsUnavailable, match="takes longer than 0 s"):
         await backtest(court).compare(parse_rules(GROUPS, "f"), ())
 
 
