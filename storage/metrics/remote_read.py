@@ -136,18 +136,30 @@ def _data(cursor: "_Cursor", answer: Answer) -> None:
 def _rows(cursor: "_Cursor") -> Iterator[Any]:
     """Read rows; what is none (the two parts of a scalar) is passed on as it is."""
     for _ in cursor.items():
-        item = cursor.value()
-        yield _row(item) if isinstance(item, dict) else item
+        yield _row(cursor) if cursor.peek() == "{" else cursor.value()
 
 
-def _row(item: dict[str, Any]) -> Row:
-    if "histogram" in item or "histograms" in item:
-        raise QueryError("the answer holds native histograms, which are not supported")
-    is_range = "values" in item
-    points: Sequence[Any] = item["values"] if is_range else [item["value"]]
-    times = np.array([point[0] for point in points], dtype=np.float64)
-    values = np.array([float(point[1]) for point in points], dtype=np.float64)
-    return Row(Labels.of(item["metric"]), times, values, is_range)
+def _row(cursor: "_Cursor") -> Row:
+    labels, points, is_range = Labels(), np.empty((0, 2)), False
+    for key in cursor.entries():
+        match key:
+            case "metric":
+                labels = Labels.of(cursor.value())
+            case "value":
+                points = _points([cursor.value()])
+            case "values":
+                points, is_range = cursor.points(), True
+            case "histogram" | "histograms":
+                raise QueryError("the answer holds native histograms, which are not supported")
+            case _:
+                cursor.value()
+    if not len(points):
+        raise ValueError("a series without points")
+    return Row(labels, points[:, 0], points[:, 1], is_range)
+
+
+def _points(pairs: Sequence[Any]) -> Floats:
+    return np.array([[point[0], float(point[1])] for point in pairs], dtype=np.float64)
 
 
 class _Cursor:
@@ -167,6 +179,25 @@ class _Cursor:
         self.peek()
         value, self._at = _DECODER.raw_decode(self._text, self._at)
         return value
+
+    def points(self) -> Floats:
+        """Take `[[1, "2.5"], ...]`: (points, 2), times and values.
+
+        Written closely, as it always is, no list is made for each point: thousands of them
+        would keep the garbage collector busy, and everybody else waiting.
+        """
+        end = self._text.find("]]", self._at)
+        if self._text.startswith("[[", self._at) and end > 0:
+            numbers = self._text[self._at + 2 : end].replace('"],[', ",").replace(',"', ",")
+            try:
+                texts = numbers.removesuffix('"').split(",")
+                found = np.fromiter(map(float, texts), np.float64, len(texts))
+                points = found.reshape(-1, 2)
+            except ValueError:
+                return _points(self.value())
+            self._at = end + 2
+            return points
+        return _points(self.value())
 
     def entries(self) -> Iterator[str]:
         """Enter an object and give each key; who iterates takes the value."""

@@ -182,3 +182,14 @@ def test_the_order_of_keys_and_space_do_not_matter() -> None:
     answer = read_answer(text.encode())
     assert answer.kind == "scalar"
     assert answer.number().values.tolist() == [2.0]
+
+
+def test_closely_or_widely_written_points_are_the_same() -> None:
+    points = [[1.5, "1e-07"], [2, "NaN"], [3, "+Inf"], [4, "-Inf"], [5, "-0"]]
+    rows = [{"metric": dict(UP), "values": points}, {"metric": {}, "values": points[:1]}]
+    answer = {"status": "success", "data": {"resultType": "matrix", "result": rows}}
+    close = read_answer(json.dumps(answer, separators=(",", ":")).encode()).samples()
+    assert close == read_answer(json.dumps(answer, indent=1).encode()).samples()
+    assert close.count.tolist() == [5, 1]
+    assert [repr(value) for value in close.values[0].tolist()] == [
+        "1e-07", "nan", "inf", "-inf", "-0.0"]  # fmt: skip
