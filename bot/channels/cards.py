@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from bot.channels.card_shape import Posting
 from routing.delivery.channel import Line, Message
@@ -38,7 +37,9 @@ GROUNDS = {
 }
 BY_SEVERITY = {Severity.CRITICAL: "attention", Severity.WARNING: "warning"}
 _DATES = re.compile(r"\{(?=\{(?:DATE|TIME)\()", re.IGNORECASE)
-WORD_JOINER = "\u2060"
+_ENDLESS = re.compile(r"\S{40}(?=\S)")
+JOIN, BREAK = "\u2060", "\u200b"
+"""Seen by nobody: keeps two letters from being read as one sign; lets a line break there."""
 
 
 def posting(message: Message, told: int = 0) -> Json:
@@ -144,7 +145,7 @@ def _ground(message: Message, longest: int) -> Json:
 
 def _facts(facts: Sequence[tuple[str, str]], budget: int) -> list[Json]:
     """Show each fact in a row, its name in a column that is as wide in all of them."""
-    rows = [_fact(name, value, budget) for name, value in facts[:MOST_FACTS]]
+    rows = [row for name, value in facts[:MOST_FACTS] for row in _fact(name, value, budget)]
     if len(facts) > MOST_FACTS:
         rows.append(_paragraph(_run(f"{ELLIPSIS} and {len(facts) - MOST_FACTS} more facts")))
     if rows:
@@ -152,17 +153,21 @@ def _facts(facts: Sequence[tuple[str, str]], budget: int) -> list[Json]:
     return rows
 
 
-def _fact(name: str, value: str, budget: int) -> Json:
+def _fact(name: str, value: str, budget: int) -> list[Json]:
+    """Show name and value beside each other; of several lines, the list has the whole width."""
     label = _paragraph(_run(cut(flat(name), LONGEST_NAME) or "-", isSubtle=True))
     lines = _paragraphs(value.splitlines(), budget, spacing="none") or [_paragraph(_run("-"))]
-    return {
+    row = {
         "type": "ColumnSet",
         "spacing": "small",
         "columns": [
             {"type": "Column", "width": "84px", "items": [label]},
-            {"type": "Column", "width": "stretch", "items": lines},
+            {"type": "Column", "width": "stretch", "items": lines[:1]},
         ],
     }
+    for line in lines[1:]:
+        line["inlines"][0] |= {"size": "small"}
+    return [row, *lines[1:]]
 
 
 def _history(lines: Sequence[Line], budget: int) -> list[Json]:
@@ -195,14 +200,14 @@ def _links(message: Message) -> tuple[list[Json], list[tuple[str, str]]]:
     for name, value in message.facts:
         address = _checked(value)
         if address and len(found) < MOST_LINKS:
-            found.append(_button(f"{name} · {urlsplit(address).hostname}", address))
+            found.append(_button(name, address))
         elif (name, value) != ("Severity", str(message.severity)):  # the headline says it
             rest.append((name, value))
     return found, rest
 
 
 def _button(title: str, address: str) -> Json:
-    title = cut(flat(title), LONGEST_LABEL)
+    title = cut(flat(title), LONGEST_LABEL) or "Open"
     return {"type": "Action.OpenUrl", "title": title, "url": address}
 
 
@@ -226,5 +231,6 @@ def _paragraph(*runs: Json, spacing: str = "default") -> Json:
 
 
 def _run(text: str, **look: Any) -> Json:
-    """Show text as it is; what a client would turn into a date is held apart."""
-    return {"type": "TextRun", "text": _DATES.sub("{" + WORD_JOINER, text), **look}
+    """Show text as it is: no date is made of it, and what has no spaces can be broken."""
+    shown = _ENDLESS.sub(lambda found: found[0] + BREAK, _DATES.sub("{" + JOIN, text))
+    return {"type": "TextRun", "text": shown, **look}
