@@ -15,6 +15,7 @@ from storage.model.person import PersonId
 
 if TYPE_CHECKING:
     from bot.channels.console import Console
+    from bot.channels.links import AnswerLinks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,7 @@ class Parts:
     judging:       the rules in force and how their judging is doing.
     reload:        what `POST /-/reload` does; None: there is no such route.
     is_accepting:  False while shutting down: ingest is answered 503.
+    links:         reads the signed links of messages; None: no page answers them.
     more_routes:   what a special run adds (the demo).
     page_extras:   scripts of our own that the console page loads besides (the demo's).
     """
@@ -118,5 +120,6 @@ class Parts:
     not_ready: Callable[[], tuple[str, ...]] = _no_troubles
     reload: Reload | None = None
     is_accepting: Callable[[], bool] = _yes
+    links: "AnswerLinks | None" = None
     more_routes: Sequence[BaseRoute] = ()
     page_extras: Sequence[str] = ()

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot.ingest.format import BadPayload, TooLarge
-from bot.web import api, api_prometheus, ingest, pages, reload
+from bot.web import answer_links, api, api_prometheus, ingest, pages, reload
 from bot.web.auth import is_loopback
 from bot.web.headers import SafeHeaders
 from bot.web.parts import Parts
@@ -56,6 +56,7 @@ def build(parts: Parts) -> Starlette:
         *api.routes(parts),
         *reload.routes(parts),
         *api_prometheus.routes(parts),
+        *answer_links.routes(parts),
         *parts.more_routes,
     ]
     if parts.console is not None and is_loopback(parts.listens_on):
