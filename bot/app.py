@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.channels.console import Console
+from bot.channels.links import AnswerLinks, TakesLinks, kept_secret
 from bot.config.build import database_url, playbook, series_options
 from bot.config.config import Config
 from bot.config.whole import Whole, read_whole
@@ -148,6 +149,7 @@ class App:
         self.scraper = Scraper(self.scrape, self.intake, self.clock)
         self._open.push_async_callback(self.scraper.stop)
         self.channels = await open_channels(self.config)
+        self.links = await self._sign_links()
         for _, channel in self.channels.values():
             self._open.push_async_callback(channel.close)
         self._open.push_async_callback(WORKER.close)
@@ -162,6 +164,17 @@ class App:
         listen = self.config.server.listen
         self.server = Server(parts, host=listen.host, port=listen.port)
         await self.server.start()
+
+    async def _sign_links(self) -> AnswerLinks:
+        """Let messages carry links that answer, signed by the secret of this installation."""
+        written = self.config.server.link_secret
+        secret = written.reveal() if written else await kept_secret(self.database)
+        REDACTOR.learn([secret])
+        links = AnswerLinks(secret, self.playbook, self.clock)
+        for _, channel in self.channels.values():
+            if isinstance(channel, TakesLinks):
+                channel.take_links(links)
+        return links
 
     def _open_mouth(self) -> "SlackMouth | None":
         """Prepare to listen to Slack, where it is configured; Bolt is loaded only then."""
@@ -192,6 +205,7 @@ class App:
             troubles=self.roles.troubles,
             not_ready=self.not_ready,
             reload=self.reloader.reload,
+            links=self.links,
             is_accepting=lambda: self._accepting,
         )
 
