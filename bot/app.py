@@ -15,7 +15,7 @@ import structlog
 
 from bot.channels.console import Console
 from bot.channels.links import AnswerLinks, TakesLinks, kept_secret
-from bot.config.build import database_url, playbook, series_options
+from bot.config.build import database_url, playbook, series_limits, series_options
 from bot.config.config import Config
 from bot.config.whole import Whole, read_whole
 from bot.intake import Intake
@@ -25,8 +25,8 @@ from bot.observe import Observations
 from bot.reload import InForce, Reloader
 from bot.reports.publish import WORKER
 from bot.roles import Roles
-from bot.scrape.scraper import Scraper
 from bot.schema import lay_out
+from bot.scrape.scraper import Scraper
 from bot.web.parts import Keys, Limits, Parts
 from bot.web.server import Server
 from bot.web.standing import restore
@@ -89,8 +89,9 @@ class App:
         self._open.push_async_callback(self.database.close)
         log.info("database", name=self.database.name, did=await migrate(self.database))
         self.clock = await steady_clock(self.database)
+        self.limits = Current(series_limits(config))
         self.series = await LocalSeries.open(
-            config.storage.directory / "samples", series_options(config), self.clock
+            config.storage.directory / "samples", series_options(config, self.limits), self.clock
         )
         self._open.push_async_callback(self.series.close)
         self.numbers = await open_numbers(config, self.series, self._open)
@@ -129,7 +130,13 @@ class App:
         self.reloader = Reloader(
             self._whole,
             self._environ,
-            InForce(playbook=self.playbook, rules=self.rules, keys=self.keys, scrape=self.scrape),
+            InForce(
+                playbook=self.playbook,
+                rules=self.rules,
+                keys=self.keys,
+                scrape=self.scrape,
+                limits=self.limits,
+            ),
             self.database,
             self.clock,
             keys_of=keys_of,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -53,7 +54,7 @@ class Intake:
 
         Raises StorageUnavailable, and then nothing of it counts as stored.
         """
-        appended = await self._store.append(batch)
+        appended = await self._store.append(replace(batch, source=source))
         self._heard(source, appended)
         task = asyncio.create_task(self._tell(source, appended, batch.complete))
         self._judging.add(task)

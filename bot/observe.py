@@ -110,6 +110,10 @@ class Observations:
             refused.add_metric([source, reason], count)
         yield refused
         stats = self._stats()
+        owned = _gauge("source_series", "Series that each source was first to send.", ["source"])
+        for source, count in stats.by_source.items():
+            owned.add_metric([source], count)
+        yield owned
         figures = {
             "series": ("Series known to the store.", stats.series),
             "head_samples": ("Samples not sealed yet.", stats.head_samples),

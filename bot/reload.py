@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from bot.config.build import playbook
+from bot.config.build import playbook, series_limits
 from bot.config.config import Config
 from bot.config.scrape import ScrapeSection
 from bot.config.whole import Whole, read_whole
@@ -54,6 +54,7 @@ class InForce:
     rules: Current[tuple[RuleGroup, ...]]
     keys: Current[Keys]
     scrape: Current[tuple[ScrapeSection, ...]]
+    limits: Current[dict[str, int]]
 
 
 class Reloader:
@@ -109,6 +110,7 @@ class Reloader:
         self._in_force.playbook.swap(after)
         self._in_force.keys.swap(self._keys_of(whole.config))
         self._in_force.scrape.swap(whole.config.scrape)
+        self._in_force.limits.swap(series_limits(effective(started, whole.config)))
         if whole.groups != self._in_force.rules():
             self._in_force.rules.swap(whole.groups)
         waits = tuple(waiting(started, whole.config))

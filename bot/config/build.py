@@ -1,5 +1,7 @@
 """The configuration -> what the floors below work with."""
 
+from collections.abc import Callable, Mapping
+
 from bot.config.check import OWN_HOST
 from bot.config.config import Config, PolicySection, StepSection
 from routing.playbook import BY_SEVERITY, Playbook, Route, Source
@@ -89,9 +91,23 @@ def _sources(config: Config) -> dict[str, Source]:
     return sources
 
 
-def series_options(config: Config) -> SeriesOptions:
-    """Return the limits of the store of samples."""
+def series_limits(config: Config) -> dict[str, int]:
+    """Return how many series each known source may have; under an empty name: any other."""
     samples = config.storage.samples
+    usual = samples.max_series_per_source or max(1, samples.max_series // 2)
+    limits = {name: section.limits.series or usual for name, section in config.sources.items()}
+    limits |= {job.job: job.limits.series or usual for job in config.scrape}
+    return {**limits, "": usual}
+
+
+def series_options(config: Config, limits: Callable[[], Mapping[str, int]]) -> SeriesOptions:
+    """Return the limits of the store of samples. limits: by source, as `series_limits` says."""
+    samples = config.storage.samples
+
+    def series_of(source: str) -> int | None:
+        # What we make ourselves has the room that there is.
+        return limits().get(source, limits()[""]) if source else None
+
     return SeriesOptions(
         retention=samples.retention,
         retention_bytes=samples.max_size,
@@ -101,6 +117,7 @@ def series_options(config: Config) -> SeriesOptions:
         max_series=samples.max_series,
         max_labels=samples.max_labels,
         max_label_bytes=samples.max_label_bytes,
+        series_of=series_of,
     )
 
 

@@ -27,6 +27,7 @@ from bot.config.fields import (
     Switch,
     Url,
 )
+from bot.config.limits import LimitsSection
 from bot.config.remote import ForwardSection, MetricsSection
 from bot.config.scrape import ScrapeSection
 from bot.config.secret import Secret
@@ -69,7 +70,10 @@ class Server(Section):
 
 
 class Samples(Section):
-    """What the store of samples keeps, and what it refuses. `storage.series.options` explains."""
+    """What the store of samples keeps, and what it refuses. `storage.series.options` explains.
+
+    max_series_per_source: of a source without a limit of its own; none: half of `max_series`.
+    """
 
     retention: PositiveDuration = 15 * DAY
     max_size: Size | None = None
@@ -77,6 +81,7 @@ class Samples(Section):
     too_old: Duration = HOUR
     future: Duration = 5 * MINUTE
     max_series: Annotated[int, Field(ge=1)] = 1_000_000
+    max_series_per_source: Annotated[int, Field(ge=1)] | None = None
     max_labels: Annotated[int, Field(ge=1)] = 64
     max_label_bytes: Annotated[int, Field(ge=1)] = 4096
 
@@ -102,6 +107,7 @@ class Storage(Section):
 class SourceSection(Section):
     """Somebody who sends samples.
 
+    limits: what it may send, so that one that runs wild leaves room for the others.
     token:  what it must show; needed as soon as more than loopback is listened on.
     expect: silence longer than this opens an incident of `severity`; none: it may be silent.
     """
@@ -109,6 +115,7 @@ class SourceSection(Section):
     token: Secret | None = None
     expect: PositiveDuration | None = None
     severity: Severity = Severity.WARNING
+    limits: LimitsSection = LimitsSection()
 
 
 class OwnHost(Section):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from bot.config.fields import Folder, PositiveDuration, Size, Switch
+from bot.config.limits import LimitsSection
 from bot.config.remote import BasicSection
 from bot.config.secret import Secret
 from storage.model.alert import Severity
@@ -84,6 +85,7 @@ class ScrapeSection(BaseModel):
     body_limit: Size = 16 * 1024**2
     expect: PositiveDuration | None = None
     severity: Severity = Severity.WARNING
+    limits: LimitsSection = LimitsSection()
 
     @model_validator(mode="after")
     def _sound(self) -> Self:

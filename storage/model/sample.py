@@ -45,6 +45,7 @@ class Batch:
     ignored:  what came along that cannot be stored (`native_histogram`) -> count; told, not lost
               in silence.
     examples: reason in `ignored` -> one sentence about the first that was ignored for it.
+    source:   who sent it, for limits per source; empty: ourselves.
     """
 
     samples: Sequence[Sample]
@@ -52,13 +53,15 @@ class Batch:
     metadata: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
     examples: Mapping[str, str] = field(default_factory=dict)
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appended:
     """What became of a batch: `stored` are on disk; the others are counted, with a reason each.
 
-    refused: reason (`too_old`, `out_of_order`, `too_far_in_future`, `duplicate`, `limit`) -> count.
+    refused: reason (`too_old`, `out_of_order`, `too_far_in_future`, `duplicate`, `limit`,
+             `source_limit`) -> count.
     examples: reason -> one sentence about the first sample refused for it.
     stored_at: Unix seconds when the journal had it all on disk.
     fresh: the labels and times of what was stored; feeds the judging of rules on arrival.

@@ -6,7 +6,8 @@ series already has (`duplicate`, and only then `out_of_order`, so that sending a
 stored never looks like a fault).
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
@@ -18,6 +19,7 @@ from storage.model.sample import Appended, Batch, Bools, Floats, Ints, Sample
 from storage.series.head import Head
 from storage.series.index import Index
 from storage.series.options import SeriesOptions, milliseconds
+from storage.series.owners import Owners
 from storage.series.readings import FIRST_MS
 
 
@@ -30,6 +32,7 @@ class Verdict(IntEnum):
     LIMIT = 3
     DUPLICATE = 4
     OUT_OF_ORDER = 5
+    SOURCE_LIMIT = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class Admission:
     """What enters of some batches. The three arrays hold the stored samples only.
 
     verdicts: one a sample, over all batches.  series: those that become known, ascending.
+    sources:  number -> the source that sent it, of those that become known.
     """
 
     batches: Sequence[Batch]
@@ -45,6 +49,7 @@ class Admission:
     times: Ints
     values: Floats
     series: tuple[tuple[int, Labels], ...]
+    sources: Mapping[int, str]
 
     def answers(self, now: datetime, stored_at: datetime, options: SeriesOptions) -> list[Appended]:
         """Return what to tell the sender of each batch. now: what the times were compared with."""
@@ -57,14 +62,19 @@ class Admission:
 
 
 def admit(
-    batches: Sequence[Batch], index: Index, head: Head, now: datetime, options: SeriesOptions
+    batches: Sequence[Batch],
+    index: Index,
+    owners: Owners,
+    head: Head,
+    now: datetime,
+    options: SeriesOptions,
 ) -> Admission:
     """Judge every sample of `batches`; nothing is changed."""
     samples = [sample for batch in batches for sample in batch.samples]
     seconds = np.array([sample.time for sample in samples], dtype=np.float64)
     values = np.array([sample.value for sample in samples], dtype=np.float64)
     verdicts, times = _by_clock(seconds, now, options)
-    numbers, series = _numbers(samples, verdicts, index, options)
+    numbers, series, sources = _numbers(batches, verdicts, index, owners, options)
     some = np.flatnonzero(verdicts == Verdict.STORED)
     verdicts[some] = _by_history(
         numbers[some], times[some], head, milliseconds(options.out_of_order)
@@ -77,6 +87,7 @@ def admit(
         times=times[stored],
         values=values[stored],
         series=series,
+        sources=sources,
     )
 
 
@@ -91,22 +102,61 @@ def _by_clock(seconds: Floats, now: datetime, options: SeriesOptions) -> tuple[I
 
 
 def _numbers(
-    samples: Sequence[Sample], verdicts: Ints, index: Index, options: SeriesOptions
-) -> tuple[Ints, tuple[tuple[int, Labels], ...]]:
+    batches: Sequence[Batch], verdicts: Ints, index: Index, owners: Owners, options: SeriesOptions
+) -> tuple[Ints, tuple[tuple[int, Labels], ...], Mapping[int, str]]:
     """Find each sample's series, making up numbers for new ones; those over a limit are judged."""
-    new: dict[Labels, int] = {}
-    numbers = []
-    for position, sample in enumerate(samples):
-        number = index.get(sample.labels)
-        if number is None and verdicts[position] == Verdict.STORED:
-            number = new.get(sample.labels)
-            if number is None and _fits(sample.labels, len(index) + len(new), options):
-                number = new[sample.labels] = index.next_number + len(new)
-            if number is None:
-                verdicts[position] = Verdict.LIMIT
-        numbers.append(-1 if number is None else number)
-    series = tuple((number, labels) for labels, number in new.items())
-    return np.array(numbers, dtype=np.int64), series
+    new, room = _New(index), _Room(owners, options)
+    numbers: list[int] = []
+    for batch in batches:
+        for sample in batch.samples:
+            number = index.get(sample.labels)
+            if number is None and verdicts[len(numbers)] == Verdict.STORED:
+                number = new.numbers.get(sample.labels)
+                if number is None:
+                    there = len(index) + len(new.numbers)
+                    verdict = room.verdict(sample.labels, batch.source, there)
+                    verdicts[len(numbers)] = verdict
+                    if verdict == Verdict.STORED:
+                        number = new.add(sample.labels, batch.source)
+                        room.taken[batch.source] += 1
+            numbers.append(-1 if number is None else number)
+    series = tuple((number, labels) for labels, number in new.numbers.items())
+    return np.array(numbers, dtype=np.int64), series, new.sources
+
+
+class _New:
+    """The series that become known by one group commit."""
+
+    def __init__(self, index: Index) -> None:
+        self._next = index.next_number
+        self.numbers: dict[Labels, int] = {}
+        self.sources: dict[int, str] = {}
+
+    def add(self, labels: Labels, source: str) -> int:
+        number = self.numbers[labels] = self._next + len(self.numbers)
+        if source:
+            self.sources[number] = source
+        return number
+
+
+class _Room:
+    """How much room is left. taken: series that sources took in this group commit."""
+
+    def __init__(self, owners: Owners, options: SeriesOptions) -> None:
+        self._owners, self._options = owners, options
+        self._most: dict[str, int | None] = {}
+        self.taken: Counter[str] = Counter()
+
+    def verdict(self, labels: Labels, source: str, series: int) -> Verdict:
+        """Say whether a new series fits, where there are `series` already."""
+        if not _fits(labels, series, self._options):
+            return Verdict.LIMIT
+        if source not in self._most:
+            self._most[source] = self._options.series_of(source)
+        most = self._most[source]
+        if most is not None and self._owners.count(source) + self.taken[source] >= most:
+            return Verdict.SOURCE_LIMIT
+        return Verdict.STORED
 
 
 def _fits(labels: Labels, series: int, options: SeriesOptions) -> bool:
@@ -175,7 +225,7 @@ def _answer(
         reason = Verdict(verdict).name.lower()
         refused[reason] = refused.get(reason, 0) + 1
         if reason not in examples:
-            examples[reason] = _example(sample, Verdict(verdict), now, options)
+            examples[reason] = _example(sample, batch.source, Verdict(verdict), now, options)
     return Appended(
         stored=len(fresh),
         stored_at=stored_at.timestamp(),
@@ -185,7 +235,9 @@ def _answer(
     )
 
 
-def _example(sample: Sample, verdict: Verdict, now: datetime, options: SeriesOptions) -> str:
+def _example(
+    sample: Sample, source: str, verdict: Verdict, now: datetime, options: SeriesOptions
+) -> str:
     name = str(sample.labels)
     where = f"{name if len(name) <= 200 else name[:200] + '…'} at {_written(sample.time)}"
     match verdict:
@@ -195,6 +247,9 @@ def _example(sample: Sample, verdict: Verdict, now: datetime, options: SeriesOpt
             return f"{where} is more than {options.future} after now ({_clock(now)})"
         case Verdict.LIMIT:
             return f"{where}: {_limit(sample.labels, options)}"
+        case Verdict.SOURCE_LIMIT:
+            most = options.series_of(source)
+            return f"{where}: a new series, and {source} has its {most} already; known ones go on"
         case Verdict.DUPLICATE:
             return f"{where} is stored already; the first value stays"
         case _:

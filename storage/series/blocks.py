@@ -6,7 +6,7 @@ written is set aside in `quarantine/`, told, and no longer answered from.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -65,7 +65,13 @@ class Blocks:
         """Return the good segments with samples in (after, until] milliseconds."""
         return [one for one in self.good if one.last > after and one.first <= until]
 
-    def write(self, window: Window, index: Index, newest: Callable[[Ints], Ints]) -> Segment:
+    def write(
+        self,
+        window: Window,
+        index: Index,
+        newest: Callable[[Ints], Ints],
+        sources: Callable[[Iterable[int]], Mapping[int, str]] = lambda _: {},
+    ) -> Segment:
         """Seal a closed window: file first, then its row, both durable. Readers see it later.
 
         Raises StorageUnavailable where the disk refuses; then nothing has changed.
@@ -92,7 +98,7 @@ class Blocks:
         unsaved = index.all()
         told = np.union1d(held.numbers, unsaved[unsaved > self._saved])
         known = zip(told.tolist(), index.labels_of(told), newest(told).tolist(), strict=True)
-        self._catalogue.add(segment, known)
+        self._catalogue.add(segment, known, sources(told.tolist()))
         self._saved = max(self._saved, int(told[-1]))
         return segment
 

@@ -25,6 +25,8 @@ CREATE TABLE segments (
     samples INTEGER NOT NULL, bytes INTEGER NOT NULL, upto INTEGER NOT NULL, damage TEXT NOT NULL);
 CREATE TABLE metadata (name BLOB PRIMARY KEY, described BLOB NOT NULL);
 """
+SOURCES = "CREATE TABLE IF NOT EXISTS sources (number INTEGER PRIMARY KEY, source TEXT NOT NULL)"
+"""Beside the layout: who does without it only counts nobody's series."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +80,11 @@ class Catalogue:
         for number, labels, newest in rows:
             yield number, load_labels(labels), newest
 
+    def sources(self) -> dict[int, str]:
+        """Return which source each series came from, where from one."""
+        with self._told():
+            return dict(self._connection.execute("SELECT number, source FROM sources").fetchall())
+
     def highest(self) -> int:
         """Return the highest number among the series; -1 where there are none."""
         with self._told():
@@ -93,7 +100,12 @@ class Catalogue:
             for name, described in rows
         }
 
-    def add(self, segment: Segment, series: Iterable[tuple[int, Labels, int]]) -> None:
+    def add(
+        self,
+        segment: Segment,
+        series: Iterable[tuple[int, Labels, int]],
+        sources: Mapping[int, str] | None = None,
+    ) -> None:
         """Make a segment exist, and the series it holds (number, labels, newest ms) known."""
         with self._transaction() as db:
             db.executemany(
@@ -101,6 +113,7 @@ class Catalogue:
                 " DO UPDATE SET newest = max(newest, excluded.newest)",
                 ((number, dump(list(labels)), newest) for number, labels, newest in series),
             )
+            db.executemany("INSERT OR IGNORE INTO sources VALUES (?, ?)", (sources or {}).items())
             db.execute(
                 "INSERT OR REPLACE INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (segment.name, segment.window, segment.first, segment.last, segment.samples,
@@ -128,8 +141,10 @@ class Catalogue:
 
     def forget(self, numbers: Iterable[int]) -> None:
         """Drop series of which no sample is left."""
+        gone = [(number,) for number in numbers]
         with self._transaction() as db:
-            db.executemany("DELETE FROM series WHERE number = ?", ((one,) for one in numbers))
+            db.executemany("DELETE FROM series WHERE number = ?", gone)
+            db.executemany("DELETE FROM sources WHERE number = ?", gone)
 
     def close(self) -> None:
         """Close the file."""
@@ -146,6 +161,7 @@ class Catalogue:
         if version == 0:
             script = f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT"
             self._connection.executescript(script)
+        self._connection.execute(SOURCES)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -19,8 +19,11 @@ import numpy.typing as npt
 from storage.model.sample import Bools, Floats, Ints
 from storage.series.readings import FIRST_MS, Readings
 
+Places = npt.NDArray[np.integer[Any]]
+
 CHUNK = 32  # samples
 SLAB = 4096  # chunks: 1 MiB of times and as much of values, touched only as it fills
+AT_ONCE = 2048  # chunks that are read at once: what fits into the processor's cache
 
 
 def grown(column: npt.NDArray[Any], length: int, fill: int) -> npt.NDArray[Any]:
@@ -47,6 +50,7 @@ class Window:
         self._last = np.empty(0, dtype=np.int32)  # by series: its last chunk
         self._count = np.empty(0, dtype=np.int32)  # by series: its samples
         self._before = np.empty(0, dtype=np.int32)  # by chunk: the series' chunk before it
+        self._reach = np.empty(0, dtype=np.int64)  # by chunk: newest time in it and all before
         self._times: list[Ints] = []  # slabs of (SLAB, CHUNK)
         self._values: list[Floats] = []
 
@@ -62,7 +66,10 @@ class Window:
         size = np.diff(np.append(first, len(numbers)))
         place = np.arange(len(numbers)) - np.repeat(first, size) + self._count[numbers]
         fresh = place % CHUNK == 0
+        reached = self._reached(numbers, times, lead)
         chunk = self._chunk_of(numbers, lead, fresh)
+        self._reach = grown(self._reach, self._chunks, FIRST_MS)
+        np.maximum.at(self._reach, chunk, reached)
         slab, cell = chunk // SLAB, chunk % SLAB
         for number in np.unique(slab).tolist():
             here = slab == number
@@ -73,6 +80,20 @@ class Window:
         ]
         self._count[numbers[first]] += size.astype(np.int32)
         self.samples += len(numbers)
+
+    def _reached(self, numbers: Ints, times: Ints, lead: Bools) -> Ints:
+        """Return for each sample the newest time of its series up to it, in this window.
+
+        A running maximum that restarts at each series, since each gets a range of its own: its
+        position times the span of all times.
+        """
+        oldest = int(times.min())
+        floor = (np.cumsum(lead) - 1) * (int(times.max()) - oldest + 1) - oldest
+        running: Ints = np.maximum.accumulate(times + floor) - floor
+        last = self._last[numbers]
+        if not len(self._reach):
+            return running
+        return np.where(last >= 0, np.maximum(running, self._reach[last]), running)
 
     def _chunk_of(self, numbers: Ints, lead: Bools, fresh: Bools) -> Ints:
         """Say for each sample in which chunk it goes; `fresh` ones start a new chunk."""
@@ -105,7 +126,7 @@ class Window:
         count = self._count[numbers[rows]]
         rows, count = rows[count > 0], count[count > 0]
         last = self._last[numbers[rows]]
-        return Mark(rows, last, count, self._before, self._times, self._values)
+        return Mark(rows, last, count, self._before, self._reach, self._times, self._values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,30 +137,82 @@ class Mark:
     last: npt.NDArray[np.int32]
     count: npt.NDArray[np.int32]
     before: npt.NDArray[np.int32]
+    reach: Ints
     times: list[Ints]
     values: list[Floats]
 
+    def last_arrived(self) -> Readings:
+        """Return of each series the sample that arrived last."""
+        cell = (self.count - 1) % CHUNK
+        times = _picked(self.times, self.last, cell)
+        return Readings(self.rows, times, _picked(self.values, self.last, cell))
+
     def read(self, after: int, until: int) -> Readings:
-        """Return the samples with times in (after, until] milliseconds."""
-        rows, chunk = self.rows, self.last
-        fill = (self.count - 1) % CHUNK + 1
+        """Return the samples with times in (after, until] milliseconds, row by row."""
+        rows, chunk, fill = self._chunks(after)
         parts: list[Readings] = []
-        while len(rows):
-            times, values = _cells(self.times, chunk), _cells(self.values, chunk)
-            real = np.arange(CHUNK) < fill[:, None]
+        for begin in range(0, len(rows), AT_ONCE):
+            part = slice(begin, begin + AT_ONCE)
+            times, values = _cells(self.times, chunk[part]), _cells(self.values, chunk[part])
+            width = int(fill[part].max())
+            times, values = times[:, :width], values[:, :width]
+            real = np.arange(width) < fill[part, None]
             real &= (times > after) & (times <= until)
-            parts.append(Readings(np.repeat(rows, real.sum(axis=1)), times[real], values[real]))
-            chunk = self.before[chunk]
-            rows, chunk = rows[chunk >= 0], chunk[chunk >= 0]
-            fill = np.full(len(rows), CHUNK)
+            found = np.repeat(rows[part], np.count_nonzero(real, axis=1))
+            parts.append(Readings(found, times[real], values[real]))
         return Readings.together(parts)
+
+    def _chunks(self, after: int) -> tuple[Ints, Places, Places]:
+        """Return the chunks in which there may be samples after `after`: rows, chunks, samples.
+
+        They stand row by row, those of a row in the order in which they were filled.
+        """
+        rows: Ints = self.rows
+        chunk: Places = self.last
+        fill: Places = (self.count - 1) % CHUNK + 1
+        levels: list[tuple[Ints, Places, Places]] = []
+        while True:
+            near = self.reach[chunk] > after
+            if not near.all():
+                rows, chunk, fill = rows[near], chunk[near], fill[near]
+            if not len(rows):
+                break
+            levels.append((rows, chunk, fill))
+            earlier = self.before[chunk]
+            rows, chunk = rows[earlier >= 0], earlier[earlier >= 0]
+            fill = np.full(len(rows), CHUNK)
+        if len(levels) == 1:
+            return levels[0]
+        if not levels:
+            return rows, chunk, fill
+        levels.reverse()
+        columns = [np.concatenate(column) for column in zip(*levels, strict=True)]
+        order = np.argsort(columns[0], kind="stable")
+        found, chunks, fills = (column[order] for column in columns)
+        return found, chunks, fills
+
+
+def _picked(
+    slabs: list[npt.NDArray[Any]], chunk: npt.NDArray[Any], cell: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """Return one cell of each of these chunks."""
+    found = np.empty(len(chunk), dtype=slabs[0].dtype if slabs else np.int64)
+    slab, place = chunk // SLAB, chunk % SLAB * CHUNK + cell
+    for number in np.unique(slab).tolist():
+        here = slab == number
+        found[here] = slabs[number].ravel()[place[here]]
+    return found
 
 
 def _cells(slabs: list[npt.NDArray[Any]], chunk: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return the chunks with these numbers, one a row."""
     slab, cell = chunk // SLAB, chunk % SLAB
+    numbers = np.unique(slab).tolist()
+    if len(numbers) == 1:
+        only: npt.NDArray[Any] = slabs[numbers[0]][cell]
+        return only
     cells = np.empty((len(chunk), CHUNK), dtype=slabs[0].dtype)
-    for number in np.unique(slab).tolist():
+    for number in numbers:
         here = slab == number
         cells[here] = slabs[number][cell[here]]
     return cells
@@ -200,6 +273,23 @@ class Head:
             for window in self._windows()
             if window.start <= until and window.start + self._window_ms > after
         ]
+
+    def last_arrived(self, numbers: Ints, after: int, until: int) -> tuple[Readings, Ints]:
+        """Return of each series its newest sample, where that is known at once to be in the time.
+
+        Those rows of `numbers` that may have an older sample in (after, until], or one that is
+        sealed, are returned too: they must be read.
+        """
+        with self.lock:
+            newest = self.newest(numbers)
+            marks = self.marks(numbers, after, until)
+        found = Readings.together([mark.last_arrived() for mark in marks])
+        found = found.where(newest[found.rows] == found.times)
+        inside = (newest > after) & (newest <= until)
+        found = found.where(inside[found.rows])
+        rest = newest > after
+        rest[found.rows] = False
+        return found, np.flatnonzero(rest)
 
     def holds(self, numbers: Ints, times: Ints) -> Bools:
         """Say for each (series, time) whether the head has a sample of it."""

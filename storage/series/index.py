@@ -5,20 +5,38 @@ An equality reads one such list; a regular expression tries the values of one la
 series. A matcher that accepts the empty value also accepts series without the label, so it is
 answered the other way round: all series less those whose value it refuses.
 
+Rules ask for the same series again and again, so what was selected is remembered until a series
+comes or goes that could belong to it: one of the same metric, where the matchers name one.
+
 Numbers are never used twice. Threads may select while another one adds.
 """
 
 from array import array
-from collections import defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from threading import Lock
 
 import numpy as np
 
-from storage.model.labels import Labels, Matcher, MatchOp
+from storage.model.labels import NAME, Labels, Matcher, MatchOp
+from storage.model.roster import Roster
 from storage.model.sample import Bools, Ints
 
 FEW = 256  # so few candidates are cheaper to look at one by one than to intersect
+MOST_REMEMBERED = 500_000  # series of all remembered selections together
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Selected series: their numbers, ascending, and their labels.
+
+    stamp: what the index had seen of such series when they were selected.
+    """
+
+    numbers: Ints
+    labels: tuple[Labels, ...]
+    stamp: tuple[int, int]
 
 
 class Index:
@@ -30,6 +48,10 @@ class Index:
         self._labels: dict[int, Labels] = {}
         self._holders: dict[str, dict[str, array[int]]] = {}
         self._all: array[int] = array("q")
+        self._added: Counter[str] = Counter()  # by metric: its series ever added; "" counts all
+        self._forgot = 0
+        self._remembered: OrderedDict[tuple[Matcher, ...], Chosen] = OrderedDict()
+        self._remembered_series = 0
         self.next_number = 0
 
     def __len__(self) -> int:
@@ -58,9 +80,12 @@ class Index:
             self._numbers[labels] = number
             self._labels[number] = labels
             self._all.append(number)
+            self._added[""] += 1
             for name, value in labels:
                 holders = self._holders.setdefault(name, {})
                 holders.setdefault(value, array("q")).append(number)
+                if name == NAME:
+                    self._added[value] += 1
             self.next_number = max(self.next_number, number + 1)
 
     def by_metric(self, numbers: Ints) -> Ints:
@@ -84,6 +109,7 @@ class Index:
         gone: set[int] = set()
         touched: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
         with self._lock:
+            self._forgot += 1
             for number in numbers:
                 labels = self._labels.pop(number, None)
                 if labels is None:
@@ -102,6 +128,33 @@ class Index:
                 del self._holders[name][value]
                 if not self._holders[name]:
                     del self._holders[name]
+
+    def choose(self, matchers: Sequence[Matcher]) -> Chosen:
+        """Return the series that satisfy all matchers, with their labels."""
+        key = tuple(matchers)
+        metric = next((m.value for m in key if m.name == NAME and m.op is MatchOp.EQUAL), "")
+        with self._lock:
+            stamp = self._forgot, self._added[metric] if metric else self._added[""]
+            known = self._remembered.get(key)
+            if known is not None and known.stamp == stamp:
+                self._remembered.move_to_end(key)
+                return known
+        numbers = self.select(key)
+        chosen = Chosen(numbers, Roster(self.labels_of(numbers.tolist())), stamp)
+        with self._lock:
+            self._remember(key, chosen)
+        return chosen
+
+    def _remember(self, key: tuple[Matcher, ...], chosen: Chosen) -> None:
+        before = self._remembered.pop(key, None)
+        self._remembered_series -= len(before.numbers) + 1 if before else 0
+        if len(chosen.numbers) > MOST_REMEMBERED:
+            return
+        self._remembered[key] = chosen
+        self._remembered_series += len(chosen.numbers) + 1
+        while self._remembered_series > MOST_REMEMBERED:
+            _, oldest = self._remembered.popitem(last=False)
+            self._remembered_series -= len(oldest.numbers) + 1
 
     def select(self, matchers: Sequence[Matcher]) -> Ints:
         """Return the numbers, ascending, of the series that satisfy all matchers."""

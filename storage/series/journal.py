@@ -34,13 +34,17 @@ Metadata = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One group commit. series: numbers made known by it, with their labels."""
+    """One group commit.
+
+    series: numbers made known by it, with their labels.  sources: of which source, where of one.
+    """
 
     series: tuple[tuple[int, Labels], ...] = ()
     numbers: Ints
     times: Ints
     values: Floats
     metadata: Metadata = field(default_factory=dict)
+    sources: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -233,7 +237,13 @@ def load_labels(data: bytes) -> Labels:
 
 def encode(entry: Entry) -> bytes:
     """Write an entry as bytes."""
-    series = dump([[number, list(labels)] for number, labels in entry.series])
+    sources = entry.sources
+    series = dump(
+        [
+            [number, list(labels), sources[number]] if number in sources else [number, list(labels)]
+            for number, labels in entry.series
+        ]
+    )
     metadata = dump({name: dict(described) for name, described in entry.metadata.items()})
     return b"".join(
         (
@@ -260,10 +270,11 @@ def decode(payload: bytes) -> Entry:
     values = np.frombuffer(payload, "<f8", samples, at + 12 * samples).copy()
     return Entry(
         series=tuple(
-            (number, Labels((name, value) for name, value in pairs)) for number, pairs in series
+            (number, Labels((name, value) for name, value in pairs)) for number, pairs, *_ in series
         ),
         numbers=numbers,
         times=times,
         values=values,
         metadata=metadata,
+        sources={number: source[0] for number, _, *source in series if source},
     )

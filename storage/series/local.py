@@ -58,8 +58,17 @@ class LocalSeries:
         MetricsUnavailable where the store is closed or the disk cannot be read.
         """
         self._refuse_if_closed(MetricsUnavailable)
-        numbers = self._store.index.select(matchers)
-        return self._store.read(numbers, last_ms_until(start), last_ms_until(end))
+        chosen = self._store.index.choose(matchers)
+        return self._store.read(chosen, last_ms_until(start), last_ms_until(end))
+
+    def newest(self, matchers: Sequence[Matcher], start: float, end: float) -> Selection:
+        """Return of each series that matches its newest sample in (start, end], as `select` does.
+
+        That is all an instant query looks at, and there is no need to read the others.
+        """
+        self._refuse_if_closed(MetricsUnavailable)
+        chosen = self._store.index.choose(matchers)
+        return self._store.newest(chosen, last_ms_until(start), last_ms_until(end))
 
     def series(self, matchers: Sequence[Matcher], start: float, end: float) -> tuple[Labels, ...]:
         """Return the labels of the series that match and have a sample in (start, end]."""

@@ -1,10 +1,15 @@
 """What the series store may keep and for how long, and what it tells about itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
+
+
+def _no_limit(_source: str) -> int | None:
+    """Let every source have as many series as there may be."""
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +23,8 @@ class SeriesOptions:
                      `too_far_in_future`).
     max_series, max_labels, max_label_bytes: a new series beyond one of them is refused
                      (`limit`); known series go on. Bytes are those of all names and values.
+    series_of:       how many series a source may have, asked at every append; a new one beyond is
+                     refused (`source_limit`), its known ones go on. None: `max_series` alone.
     segment:         how much time one sealed segment covers.
     """
 
@@ -29,6 +36,7 @@ class SeriesOptions:
     max_series: int = 1_000_000
     max_labels: int = 64
     max_label_bytes: int = 4096
+    series_of: Callable[[str], int | None] = _no_limit
     segment: timedelta = 2 * HOUR
 
 
@@ -38,6 +46,7 @@ class SeriesStats:
 
     series, head_samples, segments: what is there now (head: samples not sealed yet).
     journal_bytes, segment_bytes:   on disk now.
+    by_source:   source -> series that it was the first to send.
     stored:      samples taken in.       refused: reason -> samples refused.
     fsyncs:      of the journal; many appends share one.
     torn:        damaged ends of journal files that were cut off (and put aside) at opening.
@@ -56,6 +65,7 @@ class SeriesStats:
     orphaned: int
     quarantined: int
     refused: Mapping[str, int] = field(default_factory=dict)
+    by_source: Mapping[str, int] = field(default_factory=dict)
 
 
 def milliseconds(span: timedelta) -> int:

@@ -39,8 +39,8 @@ class Readings:
             np.concatenate([part.values for part in parts] or [np.empty(0)]),
         )
 
-    def where(self, keep: Bools) -> "Readings":
-        """Return the readings that `keep` (one bool a reading) marks."""
+    def where(self, keep: Bools | Ints) -> "Readings":
+        """Return the readings that `keep` marks (one bool a reading) or names (by place)."""
         return Readings(self.rows[keep], self.times[keep], self.values[keep])
 
 
@@ -68,21 +68,39 @@ def pack(readings: Readings, labels_of: Callable[[Ints], tuple[Labels, ...]]) ->
     """
     if not len(readings.rows):
         return Selection.empty()
-    order = np.lexsort((readings.times, readings.rows))  # stable: the first of equals stays first
-    rows, times = readings.rows[order], readings.times[order]
-    keep = np.ones(len(rows), dtype=np.bool_)
-    keep[1:] = (rows[1:] != rows[:-1]) | (times[1:] != times[:-1])
-    rows, times, values = rows[keep], times[keep], readings.values[order][keep]
-    present, first, count = np.unique(rows, return_index=True, return_counts=True)
-    row = np.repeat(np.arange(len(present)), count)
-    column = np.arange(len(rows)) - first[row]
-    shape = (len(present), int(count.max()))
+    readings = _sorted(readings)
+    first = np.flatnonzero(np.append(True, np.diff(readings.rows) != 0))
+    count = np.diff(np.append(first, len(readings.rows)))
+    shape = (len(first), int(count.max()))
+    labels = labels_of(readings.rows[first])
+    if int(count.min()) == shape[1]:
+        times = (readings.times / 1000).reshape(shape)
+        return Selection(
+            labels=labels, times=times, values=readings.values.reshape(shape), count=count
+        )
+    real = np.arange(shape[1]) < count[:, None]
     packed_times, packed_values = np.zeros(shape), np.zeros(shape)
-    packed_times[row, column] = times / 1000
-    packed_values[row, column] = values
-    return Selection(
-        labels=labels_of(present),
-        times=packed_times,
-        values=packed_values,
-        count=count.astype(np.int64),
-    )
+    packed_times[real], packed_values[real] = readings.times / 1000, readings.values
+    return Selection(labels=labels, times=packed_times, values=packed_values, count=count)
+
+
+def last_of_each(readings: Readings) -> Readings:
+    """Return the newest reading of each row; of two at the same time the first in `readings`."""
+    if not len(readings.rows):
+        return readings
+    ordered = _sorted(readings)
+    return ordered.where(np.append(np.diff(ordered.rows) != 0, True))
+
+
+def _sorted(readings: Readings) -> Readings:
+    """Return the readings by row and time, of those of one row and time only the first.
+
+    Mostly they are in this order already.
+    """
+    step = np.diff(readings.rows)
+    if np.all((step > 0) | ((step == 0) & (np.diff(readings.times) > 0))):
+        return readings
+    order = np.lexsort((readings.times, readings.rows))  # stable: the first of equals stays first
+    ordered = readings.where(order)
+    again = (np.diff(ordered.rows) == 0) & (np.diff(ordered.times) == 0)
+    return ordered.where(np.append(True, ~again)) if again.any() else ordered

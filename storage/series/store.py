@@ -14,16 +14,18 @@ import structlog
 from storage.clock import Clock
 from storage.errors import StorageUnavailable
 from storage.model.labels import Labels
+from storage.model.roster import chosen_of
 from storage.model.sample import Appended, Batch, Ints, Selection
 from storage.series.admit import Verdict, admit
 from storage.series.blocks import Blocks
 from storage.series.catalogue import Catalogue, Segment
 from storage.series.head import Head, Mark, Window
-from storage.series.index import Index
+from storage.series.index import Chosen, Index
 from storage.series.journal import FILE_BITS, Entry, Journal, sync_directory
 from storage.series.lock import DirectoryLock
 from storage.series.options import SeriesOptions, SeriesStats, milliseconds
-from storage.series.readings import Readings, pack
+from storage.series.owners import Owners
+from storage.series.readings import Readings, last_of_each, pack
 from storage.series.retention import forgotten_before
 
 log = structlog.get_logger(__name__)
@@ -42,6 +44,7 @@ class Store:
     def __init__(self, directory: Path, options: SeriesOptions, clock: Clock) -> None:
         self._options, self._clock = options, clock
         self.index, self._head = Index(), Head(milliseconds(options.segment))
+        self._owners = Owners()
         self._stored = self._orphaned = 0
         self._refused: Counter[str] = Counter()
         self._metadata: dict[str, Mapping[str, str]] = {}
@@ -64,18 +67,18 @@ class Store:
     def commit(self, batches: Sequence[Batch]) -> list[Appended]:
         """Admit, make durable, and only then show."""
         now = self._clock.utc_now()
-        admission = admit(batches, self.index, self._head, now, self._options)
+        admission = admit(batches, self.index, self._owners, self._head, now, self._options)
         entry = Entry(
             series=admission.series,
             numbers=admission.numbers,
             times=admission.times,
             values=admission.values,
             metadata=self._news(batches),
+            sources=admission.sources,
         )
         if len(entry.numbers) or entry.metadata:
             self._journal.append(entry)
-        for number, labels in entry.series:
-            self.index.add(number, labels)
+        self._learn(entry)
         self._head.put(entry.numbers, entry.times, entry.values)
         self._describe(entry.metadata)
         self._stored += len(entry.numbers)
@@ -85,13 +88,30 @@ class Store:
                 self._refused[Verdict(verdict).name.lower()] += count
         return admission.answers(now, self._clock.utc_now(), self._options)
 
-    def read(self, numbers: Ints, after: int, until: int) -> Selection:
-        """Return the samples of some series (ascending numbers) in (after, until] milliseconds."""
+    def read(self, chosen: Chosen, after: int, until: int) -> Selection:
+        """Return the samples of some series in (after, until] milliseconds."""
+        readings = self._readings(chosen.numbers, after, until)
+        return pack(readings, lambda rows: chosen_of(chosen.labels, rows))
+
+    def newest(self, chosen: Chosen, after: int, until: int) -> Selection:
+        """Return the newest sample of each series in (after, until] milliseconds.
+
+        Mostly that is the last one that arrived. Where it is not (it is too new, or older ones
+        came after it, or its window is sealed), all samples of the series are read.
+        """
+        found, rest = self._head.last_arrived(chosen.numbers, after, until)
+        if len(rest):
+            others = last_of_each(self._readings(chosen.numbers[rest], after, until))
+            moved = Readings(rest[others.rows], others.times, others.values)
+            found = Readings.together([found, moved])
+        return pack(found, lambda rows: chosen_of(chosen.labels, rows))
+
+    def _readings(self, numbers: Ints, after: int, until: int) -> Readings:
+        """Read series (ascending numbers) in (after, until]; rows point into `numbers`."""
         segments, marks = self._view(numbers, after, until)
         parts = [self._blocks.read(segment, numbers, after, until) for segment in segments]
         parts += [mark.read(after, until) for mark in marks]
-        readings = Readings.together(parts)
-        return pack(readings, lambda rows: self.index.labels_of(numbers[rows]))
+        return Readings.together(parts)
 
     def with_samples(self, numbers: Ints, after: int, until: int) -> tuple[Labels, ...]:
         """Return the labels of those among `numbers` (ascending) that have such a sample."""
@@ -117,7 +137,7 @@ class Store:
 
     def seal_window(self, window: Window) -> None:
         """Write a closed window as a segment, and let readers see that instead."""
-        segment = self._blocks.write(window, self.index, self._head.newest)
+        segment = self._blocks.write(window, self.index, self._head.newest, self._owners.of)
         with self._head.lock:
             self._blocks.publish(segment)
             self._head.drop(window)
@@ -144,6 +164,7 @@ class Store:
         if gone:
             self._catalogue.forget(gone)
             self.index.forget(gone)
+            self._owners.forget(gone)
 
     def stats(self) -> SeriesStats:
         """Say how the store is doing."""
@@ -160,6 +181,7 @@ class Store:
             orphaned=self._orphaned,
             quarantined=sum(1 for segment in segments if segment.damage),
             refused=dict(self._refused),
+            by_source=self._owners.counts(),
         )
 
     def close(self) -> None:
@@ -173,6 +195,8 @@ class Store:
         for number, labels, time in self._catalogue.series():
             self.index.add(number, labels)
             newest[number] = time
+        for number, source in self._catalogue.sources().items():
+            self._owners.add(number, source)
         self._head.note_newest(np.array(list(newest)), np.array(list(newest.values())))
         self._metadata.update(self._catalogue.metadata())
         self._blocks = Blocks(directory / "segments", self._catalogue)
@@ -197,8 +221,7 @@ class Store:
 
     def _replay(self, position: int, entry: Entry, sealed: Mapping[int, int]) -> Readings:
         """Learn an entry's series and metadata; return its samples that are in no segment."""
-        for number, labels in entry.series:
-            self.index.add(number, labels)
+        self._learn(entry)
         self._describe(entry.metadata)
         windows = entry.times - entry.times % milliseconds(self._options.segment)
         keep = np.ones(len(windows), dtype=np.bool_)
@@ -208,6 +231,13 @@ class Store:
         if len(entry.numbers):
             self.index.reserve(int(entry.numbers.max()))
         return Readings(entry.numbers, entry.times, entry.values).where(keep)
+
+    def _learn(self, entry: Entry) -> None:
+        """Make the series known that an entry brings."""
+        for number, labels in entry.series:
+            self.index.add(number, labels)
+        for number, source in entry.sources.items():
+            self._owners.add(number, source)
 
     def _take_back(self, parts: Sequence[Readings]) -> None:
         """Put replayed samples (rows: numbers) into the head, less those of lost series."""

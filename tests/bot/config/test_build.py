@@ -1,9 +1,10 @@
 """Building: what the floors below are handed."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from bot.config.build import database_url, playbook, series_options
+from bot.config.build import database_url, playbook, series_limits, series_options
 from routing.playbook import CHAT, Playbook, Route, Source
 from storage.model.alert import Severity
 from storage.model.labels import Matcher, MatchOp
@@ -105,11 +106,42 @@ def test_an_own_host_that_is_off_is_not_expected(tmp_path: Path) -> None:
 
 
 def test_the_defaults_of_the_store_are_its_own(tmp_path: Path) -> None:
-    assert series_options(read(tmp_path)) == SeriesOptions()
+    found = series_options(read(tmp_path), dict)
+    assert replace(found, series_of=SeriesOptions().series_of) == SeriesOptions()
     samples = "storage: {samples: {retention: 1d, max_size: 1GiB, max_series: 5}}\n"
-    assert series_options(read(tmp_path, SOUND + samples)) == SeriesOptions(
-        retention=timedelta(days=1), retention_bytes=2**30, max_series=5
+    found = series_options(read(tmp_path, SOUND + samples), dict)
+    assert found == SeriesOptions(
+        retention=timedelta(days=1),
+        retention_bytes=2**30,
+        max_series=5,
+        series_of=found.series_of,
     )
+
+
+SOURCES = """\
+sources: {wild: {limits: {series: 10}}, tame: {}}
+scrape:
+  - {job: node, targets: [a], limits: {series: 20}}
+  - {job: shop, targets: [a], interval: 30s}
+"""
+
+
+def test_no_source_uses_up_the_room_of_all(tmp_path: Path) -> None:
+    config = read(tmp_path, SOUND + SOURCES)
+    series_of = series_options(config, lambda: series_limits(config)).series_of
+    found = {name: series_of(name) for name in ("wild", "tame", "node", "shop", "local", "")}
+    half = 500_000
+    assert found == {
+        "wild": 10, "tame": half, "node": 20, "shop": half, "local": half, "": None,
+    }  # fmt: skip
+    set_ = SOUND + SOURCES + "storage: {samples: {max_series_per_source: 7}}\n"
+    assert series_limits(read(tmp_path, set_))["tame"] == 7
+
+
+def test_a_job_is_a_source_that_is_expected(tmp_path: Path) -> None:
+    sources = playbook(read(tmp_path, SOUND + SOURCES)).sources
+    assert sources["node"].expect == timedelta(seconds=45)
+    assert sources["shop"].expect == timedelta(seconds=90)
 
 
 def test_the_database_is_a_file_among_the_data_unless_set(tmp_path: Path) -> None:

@@ -95,7 +95,8 @@ def test_the_defaults_it_shows_are_the_real_ones(config: Config) -> None:
     assert config.server.max_unpacked == plain.server.max_unpacked
     assert config.storage.history == plain.storage.history
     shown, real = config.storage.samples, plain.storage.samples
-    assert shown.model_copy(update={"max_size": None}) == real
+    assert shown.max_series_per_source == real.max_series // 2  # what it is unless set
+    assert shown.model_copy(update={"max_size": None, "max_series_per_source": None}) == real
     assert config.own_host == plain.own_host
     assert config.delivery == plain.delivery
     assert config.commands == plain.commands
