@@ -359,3 +359,35 @@ log: {format: jsn}
         "known: api_url, app_token, bot_token",
         "config.yaml:11:15 log.format: found 'jsn'; did you mean 'json'? expected text or json",
     ]
+
+
+JOBS = [
+    pytest.param("{job: a}", "scrape[0]: ", "found no targets", id="no-targets"),
+    pytest.param("{job: a, targets: ['http://b/metrics']}", "scrape[0].targets[0]: ",
+        "expected an address such as web1:9100: the scheme and the path", id="target-as-address"),
+    pytest.param("{job: a, targets: [b], timeout: 1m}", "scrape[0]: ",
+        "a timeout longer than the interval", id="timeout"),
+    pytest.param("{job: a, targets: [b], path: metrics}", "scrape[0].path: ",
+        "expected a path such as /metrics", id="path"),
+    pytest.param("{job: a, targets: [b], labels: {job: c}}", "scrape[0].labels: ",
+        "found the label job", id="label-job"),
+    pytest.param("{job: a, targets: [b], labels: {__x: c}}", "scrape[0].labels: ",
+        "expected a name such as cluster", id="label-reserved"),
+    pytest.param("{job: a, targets: [b], ca_file: no.pem, scheme: https}",
+        "scrape[0].ca_file: ", "no such file", id="ca-file"),
+    pytest.param("{job: a b, targets: [b]}", "scrape[0].job: ",
+        "found the name 'a b'", id="job-name"),
+    pytest.param("{job: own_host, targets: [b]}", "scrape[0].job: ",
+        "own_host is a source already", id="job-own-host"),
+    pytest.param("{job: a, targets: [b]}, {job: a, targets: [c]}", "scrape[1].job: ",
+        "a is a job already", id="job-twice"),
+    pytest.param("{job: a, targets: [b], bearer: x, basic: {user: u, password: p}}",
+        "scrape[0]: ", "expected one of basic and bearer", id="two-authorizations"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("jobs", "where", "what"), JOBS)
+def test_a_wrong_job_is_answered(tmp_path: Path, jobs: str, where: str, what: str) -> None:
+    [fault] = faults(tmp_path, f"{SOUND}scrape: [{jobs}]\n")
+    assert where in fault
+    assert what in fault
