@@ -7,6 +7,7 @@ from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import People, ago, clock_time, name_of, standing
 from routing.flow.desks import Desks
 from routing.incidents.timeline import newest, story
+from routing.rules.verdict import REASON
 from storage.model.alert import Alert
 from storage.model.delivery import DeliveryStatus, OutboxMessage, Purpose
 from storage.model.incident import Incident
@@ -62,8 +63,8 @@ def _alerts(found: Sequence[Alert]) -> list[str]:
     ordered = sorted(found, key=lambda alert: not alert.is_firing)
     lines = []
     for alert in ordered[:MOST_ALERTS]:
-        summary = alert.annotations.get("summary")
-        lines.append(f"  {alert.status}: {alert.labels}" + (f" — {summary}" if summary else ""))
+        said = filter(None, map(alert.annotations.get, ("summary", REASON)))
+        lines.append(" — ".join([f"  {alert.status}: {alert.labels}", *said]))
     if len(ordered) > MOST_ALERTS:
         lines.append(f"  and {len(ordered) - MOST_ALERTS} more")
     return ["Alerts:", *lines] if lines else []
