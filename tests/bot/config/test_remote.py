@@ -73,6 +73,11 @@ UNSEEN = (
             id="unseen-sources",
         ),
         pytest.param(
+            REMOTE + "scrape: [{job: shop, targets: ['shop:9100']}]\n",
+            f"config.yaml:17:9 scrape: {UNSEEN}, or nothing to scrape",
+            id="unseen-targets",
+        ),
+        pytest.param(
             REMOTE + "own_host: {enabled: true}\n",
             f"config.yaml:17:21 own_host.enabled: {UNSEEN}, or false",
             id="unseen-host",
