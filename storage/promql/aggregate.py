@@ -18,7 +18,7 @@ from storage.promql.windows import is_doubtful
 
 def aggregate(op: str, frame: Frame, labels: tuple[str, ...], *, without: bool) -> Frame:
     """Aggregate by `op`, one that takes no parameter."""
-    groups = Groups.by(frame.labels, part_of(labels, without=without))
+    groups = Groups.among(frame.labels, labels, without=without)
     with np.errstate(all="ignore"):
         values = _REDUCE[op](groups, frame)
     return Frame(groups.keys, values, groups.count(frame.present) > 0)
@@ -27,7 +27,10 @@ def aggregate(op: str, frame: Frame, labels: tuple[str, ...], *, without: bool) 
 def _sum(groups: Groups, frame: Frame) -> Floats:
     """Add up; cells whose parts cancel each other out are added again exactly."""
     values = np.where(frame.present, frame.values, 0.0)
-    sums, parts = groups.fold(np.add, values), groups.fold(np.add, np.abs(values))
+    sums = groups.fold(np.add, values)
+    if len(values) and values.min() >= 0:
+        return sums  # nothing cancels out
+    parts = groups.fold(np.add, np.abs(values))
     doubtful = is_doubtful(sums, parts, values)
     for group, step in np.argwhere(doubtful).tolist():
         sums[group, step] = fsum(values[groups.rows_of(group), step])
@@ -87,7 +90,7 @@ _REDUCE: Final[Mapping[str, Callable[[Groups, Frame], Floats]]] = {
 
 def quantile(frame: Frame, wanted: Floats, labels: tuple[str, ...], *, without: bool) -> Frame:
     """Return the `wanted` (steps,) quantile of each group, between values by a straight line."""
-    groups = Groups.by(frame.labels, part_of(labels, without=without))
+    groups = Groups.among(frame.labels, labels, without=without)
     count = groups.count(frame.present)
     values = np.empty(count.shape)
     nan = np.isnan(frame.values)
@@ -115,7 +118,7 @@ def extreme(
     """
     if np.isnan(wanted).any():
         raise QueryError(f"{'topk' if top else 'bottomk'}() was asked for NaN series")
-    groups = Groups.by(frame.labels, part_of(labels, without=without))
+    groups = Groups.among(frame.labels, labels, without=without)
     member = np.where(frame.present, groups.member[:, None], len(groups.keys))
     order = _ranked(frame.values, member, top=top)
     count = groups.count(frame.present)

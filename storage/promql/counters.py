@@ -51,11 +51,14 @@ def _extrapolated(windows: Windows, *, counter: bool) -> Floats:
 
 def _lost_by_resets(windows: Windows) -> Floats:
     """Return what the counter had reached before each drop, added up over the window."""
-    values = windows.flat.values
-    fell = np.zeros(len(values))
-    fell[1:] = np.where(values[1:] < values[:-1], values[:-1], 0.0)
-    if not fell.any():
+    values, starts = windows.flat.values, windows.flat.starts
+    drops = values[1:] < values[:-1]
+    firsts = starts[1:-1]
+    drops[firsts[(firsts > 0) & (firsts < len(values))] - 1] = False  # another series begins
+    if not drops.any():
         return np.zeros(windows.first.shape)
+    fell = np.zeros(len(values))
+    fell[1:][drops] = values[:-1][drops]
     return np.where(windows.count >= 2, windows.fold(np.add, fell, skip=1), 0.0)
 
 

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from storage.model.labels import NAME, Labels
+from storage.model.roster import Roster, derived
 from storage.model.sample import Bools, Floats, Ints
 
 Part = Callable[[Labels], Labels]
@@ -42,6 +43,12 @@ class Groups:
     starts: Ints
 
     @classmethod
+    def among(cls, rows: tuple[Labels, ...], labels: tuple[str, ...], *, without: bool) -> Self:
+        """Group rows that agree in `labels`, or, with `without`, in all others but the name."""
+        part = part_of(labels, without=without)
+        return derived(rows, ("groups", cls, labels, without), lambda: cls.by(rows, part))
+
+    @classmethod
     def by(cls, labels: Iterable[Labels], part: Part) -> Self:
         """Group rows whose `part` is the same."""
         place: dict[Labels, int] = {}
@@ -49,7 +56,7 @@ class Groups:
         member = np.array(found, dtype=np.int64)
         order = np.argsort(member, kind="stable")
         starts = np.searchsorted(member[order], np.arange(len(place)))
-        return cls(tuple(place), member, order, starts)
+        return cls(Roster(tuple(place)), member, order, starts)
 
     def fold(self, operation: np.ufunc, rows: Floats) -> Floats:
         """Reduce the rows of each group: (rows, steps) -> (groups, steps)."""

@@ -7,6 +7,7 @@ from math import inf, isnan
 import numpy as np
 
 from storage.model.labels import Labels
+from storage.model.roster import Roster, derived
 from storage.model.sample import Bools, Floats, Ints
 from storage.promql.values import Frame
 
@@ -24,6 +25,15 @@ class _Histogram:
     rows: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Ladder:
+    """Histograms of the same bounds. rows: (histograms, bounds); places: among all histograms."""
+
+    bounds: Floats
+    rows: Ints
+    places: Ints
+
+
 def histogram_quantile(wanted: Floats, frame: Frame) -> Frame:
     """Return the `wanted` (steps,) quantile of each histogram.
 
@@ -33,20 +43,31 @@ def histogram_quantile(wanted: Floats, frame: Frame) -> Frame:
     with fewer than two buckets, or without observations.
     Source: Prometheus 3, promql/quantile.go, bucketQuantile.
     """
-    histograms = _histograms(frame.labels)
-    values = np.full((len(histograms), len(wanted)), np.nan)
+    labels, ladders = derived(frame.labels, "ladders", lambda: _ladders(frame.labels))
+    values = np.full((len(labels), len(wanted)), np.nan)
     present = np.zeros(values.shape, dtype=np.bool_)
+    for ladder in ladders:
+        counts, there = frame.values[ladder.rows], frame.present[ladder.rows]
+        present[ladder.places] = there.any(axis=1)
+        values[ladder.places] = _of_ladder(ladder.bounds, counts, there, wanted)
+    return Frame(labels, values, present).nameless()
+
+
+def _ladders(labels: tuple[Labels, ...]) -> tuple[tuple[Labels, ...], tuple[_Ladder, ...]]:
+    """Return the labels of all histograms, and them grouped by their bounds."""
+    histograms = _histograms(labels)
     alike: dict[tuple[float, ...], list[int]] = defaultdict(list)
     for place, histogram in enumerate(histograms):
         alike[histogram.bounds].append(place)
-    for bounds, places in alike.items():
-        rows = np.fromiter(
-            (row for place in places for row in histograms[place].rows), dtype=np.int64
-        ).reshape(len(places), -1)
-        counts, there = frame.values[rows], frame.present[rows]
-        present[places] = there.any(axis=1)
-        values[places] = _of_ladder(np.array(bounds), counts, there, wanted)
-    return Frame(tuple(h.labels for h in histograms), values, present).nameless()
+    ladders = tuple(
+        _Ladder(
+            np.array(bounds),
+            np.array([histograms[place].rows for place in places], dtype=np.int64),
+            np.array(places, dtype=np.int64),
+        )
+        for bounds, places in alike.items()
+    )
+    return Roster(tuple(histogram.labels for histogram in histograms)), ladders
 
 
 def _histograms(labels: tuple[Labels, ...]) -> list[_Histogram]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from storage.errors import QueryError
 from storage.model.labels import NAME, Labels
+from storage.model.roster import Roster, chosen_of, derived
 from storage.model.sample import Bools, Floats, Ints
 
 SAME_LABELS = "two series of the answer would have the same labels"
@@ -88,7 +89,7 @@ class Frame:
 
     def rows(self, chosen: Ints) -> "Frame":
         """Return some of the rows, by number, in the order asked for."""
-        labels = tuple(self.labels[row] for row in chosen.tolist())
+        labels = chosen_of(self.labels, chosen)
         return Frame(labels, self.values[chosen], self.present[chosen])
 
     def compact(self) -> "Frame":
@@ -106,22 +107,34 @@ class Frame:
 
     def united(self, why: str = SAME_LABELS) -> "Frame":
         """Return one row for each set of labels; raises QueryError where two rows meet."""
-        place: dict[Labels, int] = {}
-        where = [place.setdefault(labels, len(place)) for labels in self.labels]
-        if len(place) == len(where):
+        distinct, rows = derived(self.labels, "distinct", lambda: _distinct(self.labels))
+        if not len(rows):
             return self
-        rows = np.array(where, dtype=np.int64)
-        count = np.zeros((len(place), self.values.shape[1]), dtype=np.int64)
+        count = np.zeros((len(distinct), self.values.shape[1]), dtype=np.int64)
         np.add.at(count, rows, self.present)
         if (clash := (count > 1).any(axis=1)).any():
-            raise QueryError(f"{why}: {list(place)[int(np.flatnonzero(clash)[0])] or '{}'}")
+            raise QueryError(f"{why}: {distinct[int(np.flatnonzero(clash)[0])] or '{}'}")
         values = np.zeros(count.shape)
         np.add.at(values, rows, np.where(self.present, self.values, 0.0))
-        return Frame(tuple(place), values, count > 0)
+        return Frame(distinct, values, count > 0)
 
     def nameless(self) -> "Frame":
         """Return the same without metric names, as arithmetic and most functions do."""
-        return self.relabelled(without_name)
+        labels = derived(self.labels, "nameless", lambda: _nameless(self.labels))
+        return replace(self, labels=labels).united()
+
+
+def _distinct(labels: tuple[Labels, ...]) -> tuple[tuple[Labels, ...], Ints]:
+    """Return each set of labels once, and of each row which one; nothing where all differ."""
+    place: dict[Labels, int] = {}
+    rows = [place.setdefault(series, len(place)) for series in labels]
+    if len(place) == len(labels):
+        return (), np.empty(0, dtype=np.int64)
+    return Roster(tuple(place)), np.array(rows, dtype=np.int64)
+
+
+def _nameless(labels: tuple[Labels, ...]) -> tuple[Labels, ...]:
+    return Roster(tuple(map(without_name, labels)))
 
 
 def without_name(labels: Labels) -> Labels:

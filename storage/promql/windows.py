@@ -40,12 +40,19 @@ class Flat:
     @classmethod
     def of(cls, selection: Selection, *, stale: bool) -> "Flat":
         """Unpack a selection; staleness markers are kept only where `stale` is True."""
-        columns = np.arange(selection.times.shape[1])
-        real = columns < selection.count[:, None]
-        if not stale:
-            real &= ~is_stale(np.ascontiguousarray(selection.values))
-        times = np.rint(selection.times[real] * 1000.0).astype(np.int64)
-        return cls(selection.labels, times, selection.values[real], _starts(real.sum(axis=1)))
+        width, count = selection.times.shape[1], selection.count
+        if len(count) and count.min() == width:
+            times, values = selection.times.ravel(), selection.values.ravel()
+        else:
+            real = np.arange(width) < count[:, None]
+            times, values = selection.times[real], selection.values[real]
+        starts = _starts(count)
+        if not stale and (ended := is_stale(np.ascontiguousarray(values))).any():
+            kept = ~ended
+            starts = np.concatenate(([0], np.cumsum(kept)))[starts]
+            times, values = times[kept], values[kept]
+        stamps = times * 1000.0
+        return cls(selection.labels, np.rint(stamps, out=stamps).astype(np.int64), values, starts)
 
     @classmethod
     def of_frame(cls, frame: Frame, times: Ints) -> "Flat":
@@ -59,15 +66,31 @@ class Flat:
         """Return (series, moments): one past the index of the last sample at or before each."""
         if not len(self.times):
             return np.zeros((len(self.labels), len(moments)), dtype=np.int64)
-        base = int(self.times.min())
-        width = int(self.times.max()) - base + 2
+        base, newest = int(self.times.min()), int(self.times.max())
+        if (edges := self._all_or_nothing(moments, base, newest)) is not None:
+            return edges
+        width = newest - base + 2
         rows = np.arange(len(self.labels), dtype=np.int64)
         keys = np.repeat(rows, np.diff(self.starts)) * width + (self.times - base + 1)
         asked = rows[:, None] * width + np.clip(moments - base + 1, 0, width - 1)
         return np.searchsorted(keys, asked.ravel(), side="right").reshape(asked.shape)
 
+    def _all_or_nothing(self, moments: Ints, oldest: int, newest: int) -> Ints | None:
+        """Answer `before` where each moment lies before or after all samples; else None.
+
+        So it is in an instant query, for which just its one window was loaded.
+        """
+        after = moments >= newest
+        if not np.all(after | (moments < oldest)):
+            return None
+        if len(moments) == 1:
+            return (self.starts[1:] if after[0] else self.starts[:-1])[:, None]
+        return np.where(after, self.starts[1:, None], self.starts[:-1, None])
+
     def rows(self, begin: int, end: int) -> "Flat":
         """Return the series from `begin` up to `end`."""
+        if begin == 0 and end >= len(self.labels):
+            return self
         starts = self.starts[begin : end + 1]
         part = slice(int(starts[0]), int(starts[-1]))
         return Flat(self.labels[begin:end], self.times[part], self.values[part], starts - starts[0])
@@ -123,29 +146,42 @@ class Windows:
 
     def values_at(self, where: Ints) -> Floats:
         """Return the value at an index for each window; rubbish where it points outside."""
-        values = np.append(self.flat.values, 0.0)
-        found: Floats = values[np.clip(where, 0, len(values) - 1)]
-        return found
+        if not len(self.flat.values):
+            return np.zeros(where.shape)
+        return self.flat.values.take(where, mode="clip")
 
     def times_at(self, where: Ints) -> Ints:
         """Return the time at an index for each window, Unix ms; rubbish where it points outside."""
-        times = np.append(self.flat.times, 0)
-        found: Ints = times[np.clip(where, 0, len(times) - 1)]
-        return found
+        if not len(self.flat.times):
+            return np.zeros(where.shape, dtype=np.int64)
+        return self.flat.times.take(where, mode="clip")
 
     def fold(self, operation: np.ufunc, what: Floats, skip: int = 0) -> Floats:
         """Reduce `what[first + skip:end]` in each window; rubbish in windows too short for it."""
         ends = np.maximum(self.end, self.first)
         begins = np.minimum(self.first + skip, ends)
-        pairs = np.stack((begins, ends), axis=-1).ravel()
-        folded = operation.reduceat(np.append(what, what.dtype.type(0)), pairs)[::2]
+        if not skip and begins.size and self._side_by_side(begins.ravel(), ends.ravel()):
+            folded = operation.reduceat(what, begins.ravel())
+        else:
+            pairs = np.stack((begins, ends), axis=-1).ravel()
+            folded = operation.reduceat(np.append(what, what.dtype.type(0)), pairs)[::2]
         return np.asarray(folded, dtype=np.float64).reshape(self.first.shape)
+
+    def _side_by_side(self, begins: Ints, ends: Ints) -> bool:
+        """Say whether the windows, none of them empty, follow one another and take all samples."""
+        return bool(
+            ends[-1] == len(self.flat.values)
+            and np.array_equal(begins[1:], ends[:-1])
+            and np.all(begins < ends)
+        )
 
     def total(self) -> Floats:
         """Add up each window; 0 in an empty one. Exact where parts cancel each other out."""
         values = self.flat.values
         with np.errstate(invalid="ignore", over="ignore"):
             sums = np.where(self.count > 0, self.fold(np.add, values), 0.0)
+            if len(values) and values.min() >= 0:
+                return sums  # nothing cancels out
             parts = np.where(self.count > 0, self.fold(np.add, np.abs(values)), 0.0)
         doubtful = is_doubtful(sums, parts, values)
         for row, step in np.argwhere(doubtful).tolist():
