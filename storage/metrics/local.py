@@ -43,6 +43,10 @@ class Series(Protocol):
         """Return all samples in (start, end] of the series that match."""
         ...
 
+    def newest(self, matchers: Sequence[Matcher], start: float, end: float) -> Selection:
+        """Return of each series that matches its newest sample in (start, end]."""
+        ...
+
     def series(self, matchers: Sequence[Matcher], start: float, end: float) -> tuple[Labels, ...]:
         """Return the series that match and have a sample in (start, end]."""
         ...
@@ -161,7 +165,8 @@ class LocalMetrics:
         """Load all that is planned; raises QueryError as soon as it is too much."""
         loaded: dict[Load, Selection] = {}
         for load in loads:
-            loaded[load] = self._series.select(load.matchers, load.start, load.end)
+            read = self._series.newest if load.newest else self._series.select
+            loaded[load] = read(load.matchers, load.start, load.end)
             if (samples := _samples(loaded)) > self._limits.samples:
                 raise QueryError(
                     f"the query loads {samples} samples or more; at most {self._limits.samples} "

@@ -69,11 +69,15 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Samples that are needed: the series of `matchers`, in (start, end], Unix seconds."""
+    """Samples that are needed: the series of `matchers`, in (start, end], Unix seconds.
+
+    newest: the newest sample of each series is enough; more of them do no harm.
+    """
 
     matchers: tuple[Matcher, ...]
     start: float
     end: float
+    newest: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +133,16 @@ class Steps:
         return replace(self, times=times)
 
 
-def load_of(selector: Selector, steps: Steps, range_ms: int = LOOKBACK_MS) -> Load:
-    """Return what `selector` needs: its window before each of `steps`."""
+def load_of(selector: Selector, steps: Steps, range_ms: int | None = None) -> Load:
+    """Return what `selector` needs: its window before each of `steps`.
+
+    Without a range that is the time for which a sample counts, and of one moment its newest one.
+    """
     reached = steps.reached(selector)
-    first, last = int(reached.min()) - range_ms, int(reached.max())
-    return Load(selector.matchers, first / 1000.0, last / 1000.0)
+    oldest, last = int(reached.min()), int(reached.max())
+    first = oldest - (LOOKBACK_MS if range_ms is None else range_ms)
+    newest = range_ms is None and oldest == last
+    return Load(selector.matchers, first / 1000.0, last / 1000.0, newest)
 
 
 def plan(expr: Expr, grid: Grid) -> tuple[Load, ...]:

@@ -54,6 +54,9 @@ class MemorySeries:
             labels=tuple(labels for labels, _ in rows), times=times, values=values, count=count
         )
 
+    def newest(self, matchers: Sequence[Matcher], start: float, end: float) -> Selection:
+        return self.select(matchers, start, end)
+
     def series(self, matchers: Sequence[Matcher], start: float, end: float) -> tuple[Labels, ...]:
         return self.select(matchers, start, end).labels
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from storage.model.labels import Labels, Matcher
+from storage.model.roster import Roster
 from storage.model.sample import Selection
 from storage.promql.evaluate import Grid, Limits, Value, evaluate
 from storage.promql.parse import parse
@@ -19,6 +20,7 @@ class Memory:
     def __init__(self, data: Mapping[Labels, Points] | None = None) -> None:
         self.data: dict[Labels, list[tuple[float, float]]] = {}
         self.asked: list[Load] = []
+        self.rosters: dict[tuple[Labels, ...], Roster] = {}
         for labels, points in (data or {}).items():
             self.add(labels, points)
 
@@ -43,9 +45,19 @@ class Memory:
         values = np.full(times.shape, -777.0)
         for row, (_, points) in enumerate(found):
             times[row, : count[row]], values[row, : count[row]] = zip(*points, strict=True)
-        return Selection(
-            labels=tuple(labels for labels, _ in found), times=times, values=values, count=count
-        )
+        labels = Roster(tuple(labels for labels, _ in found))
+        labels = self.rosters.setdefault(labels, labels)  # the same series, the same roster
+        return Selection(labels=labels, times=times, values=values, count=count)
+
+    def newest(self, matchers: Sequence[Matcher], start: float, end: float) -> Selection:
+        """Return the newest sample of each series in (start, end]."""
+        found = self.select(matchers, start, end)
+        if not found.labels:
+            return found
+        last = (np.arange(len(found.count)), found.count - 1)
+        times, values = found.times[last][:, None], found.values[last][:, None]
+        count = np.ones_like(found.count)
+        return Selection(labels=found.labels, times=times, values=values, count=count)
 
     def series(self, matchers: Sequence[Matcher], start: float, end: float) -> tuple[Labels, ...]:
         """Return the series with samples in (start, end]."""
@@ -65,6 +77,7 @@ class Memory:
         """Plan, load and evaluate, as the metrics port does."""
         expr = parse(query)
         loaded = {
-            load: self.select(load.matchers, load.start, load.end) for load in plan(expr, grid)
+            load: (self.newest if load.newest else self.select)(load.matchers, load.start, load.end)
+            for load in plan(expr, grid)
         }
         return evaluate(expr, grid, loaded, limits)
