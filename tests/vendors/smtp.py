@@ -45,7 +45,7 @@ class Taken:
         assert part is not None
         content = part.get_content()
         assert isinstance(content, str)
-        return content
+        return content.replace("\r\n", "\n")
 
 
 @dataclass(kw_only=True)
@@ -82,7 +82,7 @@ class Relay:
         self._server = await loop.create_server(
             lambda: _Conversation(self), "127.0.0.1", self.port, ssl=context
         )
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = int(self._server.sockets[0].getsockname()[1])
 
     async def down(self) -> None:
         """Refuse new connections and end those there are."""
@@ -104,7 +104,8 @@ class Relay:
         await self.up()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, *error: object) -> None:
+        del error
         await self.down()
         for _ in range(3):
             await asyncio.sleep(0)
@@ -115,7 +116,7 @@ class Relay:
         queue = self.answers.get(command)
         answer = queue.popleft() if queue else None
         if answer == DROP:
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.Transport)
             server.transport.abort()
             await asyncio.sleep(60)
         if answer == SLOW:
