@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import dataclass
 
+from bot.channels.retry_after import seconds
 from routing.delivery.channel import Rejected, TryLater
 
 WORKFLOW = (
@@ -20,7 +21,6 @@ _ADVICE = {
 }
 _INNER = re.compile(r"HTTP error (\d{3})", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9]{2,60}")
-_LONGEST_WAIT = 3_600.0  # seconds; nobody waits longer for a card
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +95,3 @@ def _refused(answer: Answer, what: str) -> Rejected:
     else:
         advice = "look at the Workflow's runs in Power Automate, or make a new one"
     return Rejected(said, advice=_ADVICE.get(code, advice))
-
-
-def seconds(retry_after: str) -> float | None:
-    """Read Retry-After where it says seconds; None: our own back-off decides."""
-    written = retry_after.strip()
-    return min(float(written), _LONGEST_WAIT) if re.fullmatch(r"[0-9]{1,9}", written) else None
