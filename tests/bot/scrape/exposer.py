@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -56,14 +57,14 @@ class Exposer:
 
 
 @asynccontextmanager
-async def exposing(exposer: Exposer | None = None) -> AsyncIterator[Exposer]:
-    """Serve on a free port of this machine."""
-    exposer = exposer or Exposer()
+async def exposing(context: ssl.SSLContext | None = None) -> AsyncIterator[Exposer]:
+    """Serve on a free port of this machine; with a context by HTTPS."""
+    exposer = Exposer()
     app = web.Application()
     app.router.add_get("/{path:.*}", exposer.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
     await site.start()
     host, port = runner.addresses[0][:2]
     exposer.address = f"{host}:{port}"

@@ -2,14 +2,22 @@
 
 import asyncio
 import math
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from prometheus_client import Counter, Gauge
 from structlog.testing import capture_logs
 
@@ -218,3 +226,42 @@ async def test_scrapes_are_stamped_at_the_targets_place_in_the_interval(
         assert math.isclose(place, 0, abs_tol=1e-6) or place <= 0.2
     times = [batch.samples[0].time for batch in kept.batches]
     assert times == sorted(set(times))
+
+
+def certified(folder: Path) -> ssl.SSLContext:
+    """Return a server's context for 127.0.0.1, which `folder`/cert.pem vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "target")])
+    now = SystemClock().utc_now()
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    )
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return context
+
+
+async def test_https_is_trusted_by_the_named_certificates_alone(
+    tmp_path: Path, kept: Kept, intake: Intake
+) -> None:
+    async with exposing(context=certified(tmp_path)) as exposer:
+        exposer.says("a 1\n")
+        for more, up in (({}, 0.0), ({"ca_file": tmp_path / "cert.pem"}, 1.0)):
+            address = exposer.address
+            section = ScrapeSection(job="s", targets=(address,), scheme="https", **more)
+            fetcher = Fetcher(section)
+            cycle = Cycle(section, target(section, address), fetcher, intake, SystemClock())
+            await cycle.scrape(AT)
+                AT
+            )
+            await fetcher.close()
+            assert kept.last()["up"] == up

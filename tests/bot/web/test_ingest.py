@@ -3,6 +3,9 @@
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import cramjam
@@ -13,9 +16,11 @@ from structlog.testing import capture_logs
 from bot.ingest.protos.remote_write_pb2 import Label, Sample, TimeSeries
 from bot.intake import Intake
 from bot.web.parts import Limits
+from storage.clock import SystemClock
 from storage.errors import StorageUnavailable
 from storage.model.labels import Matcher, MatchOp
 from storage.model.sample import Appended, Batch
+from storage.series.local import LocalSeries, SeriesOptions
 from tests.bot.web.conftest import Serve, Stage
 
 TOKENS = {"shop": "a-token-for-the-shop", "edge": "another-token-for-edge"}
@@ -239,3 +244,31 @@ async def test_nothing_is_taken_while_shutting_down(serve: Serve, stage: Stage) 
     answer = await client.post("/ingest/json", json=[entry()])
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     assert stored(stage) == 0
+
+
+@asynccontextmanager
+async def opened_store(folder: Path, options: SeriesOptions) -> AsyncIterator[LocalSeries]:
+    series = await LocalSeries.open(folder / "few", options, SystemClock())
+    yield series
+    await series.close()
+
+
+async def test_a_label_bomb_is_told_and_leaves_room_for_the_others(
+    serve: Serve, stage: Stage, tmp_path: Path
+) -> None:
+    options = SeriesOptions(series_of={"wild": 5}.get)
+    async with opened_store(tmp_path, options) as series:
+        client = await serve(
+            intake=Intake(series, stage.judge),
+            open_sources=("wild", "tame"),
+        )
+        bomb = [{**entry(), "labels": {"user": str(n)}} for n in range(500)]
+        wild, tame = {"X-Tocsin-Source": "wild"}, {"X-Tocsin-Source": "tame"}
+        told = (await client.post("/ingest/json", json=bomb, headers=wild)).json()
+        assert (told["stored"], told["refused"]) == (5, {"source_limit": 495})
+        assert "wild has its 5 already; known ones go on" in told["examples"]["source_limit"]
+        known = [{**entry(2.0), "labels": {"user": "0"}}]
+        assert (await client.post("/ingest/json", json=known, headers=wild)).status_code == 204
+        other = [{**entry(), "labels": {"host": str(n)}} for n in range(50)]
+        assert (await client.post("/ingest/json", json=other, headers=tame)).status_code == 204
+        assert series.stats().by_source == {"wild": 5, "tame": 50}
