@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import aiohttp
 import structlog
@@ -21,6 +22,8 @@ GATHER = 1.0
 """Seconds for which samples are gathered, so that few requests carry many."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 """Seconds before the first try after a failure, and at most; each failure doubles it."""
+LAST_CHANCE = 3.0
+"""Seconds that a stop waits for what can still be sent."""
 ASKED_FOR = 600.0
 """Seconds of a Retry-After that are honoured, at most."""
 
@@ -47,7 +50,7 @@ class Forwarder:
         self._came = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.sent, self.dropped = 0, Counter[str]()
-        self._trouble = ""
+        self._trouble, self._sending = "", False
 
     @property
     def waiting(self) -> int:
@@ -68,8 +71,12 @@ class Forwarder:
         self._task = asyncio.create_task(self._run(), name="forward")
 
     async def close(self) -> None:
-        """Stop sending."""
+        """Send what waits, unless the other side is in trouble; then stop."""
         if self._task is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.0 if self._trouble else LAST_CHANCE):
+                    while (self._waiting or self._sending) and not self._trouble:
+                        await asyncio.sleep(0.02)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
@@ -100,8 +107,10 @@ class Forwarder:
                 self._came.clear()
                 await self._sleep(self._gather)
                 while self._waiting:
+                    self._sending = True
                     count = min(MOST, len(self._waiting))
                     await self._deliver(session, [self._waiting.popleft() for _ in range(count)])
+                    self._sending = False
 
     async def _deliver(self, session: aiohttp.ClientSession, samples: list[Sample]) -> None:
         """Send until the other side has taken the samples, or refused them for good."""

@@ -117,6 +117,28 @@ async def test_what_is_refused_for_good_is_dropped_and_counted() -> None:
     assert (forwarder.sent, dict(forwarder.dropped)) == (1_000, {"refused": 5_000})
 
 
+async def test_what_waits_at_a_stop_is_still_sent() -> None:
+    receiver = Receiver()
+    async with receiver.serving() as url:
+        forwarder = Forwarder(RemoteOptions(url=url), 1_000_000, gather=0.1)
+        forwarder.start()
+        forwarder.take([sample(n) for n in range(7_000)])
+        await forwarder.close()
+    assert (forwarder.sent, forwarder.waiting) == (7_000, 0)
+
+
+async def test_a_stop_does_not_wait_for_who_is_away() -> None:
+    receiver, pauses = Receiver(says=[(503, {})] * 1_000), Pauses()
+    async with receiver.serving() as url:
+        forwarder = Forwarder(RemoteOptions(url=url), 1_000_000, sleep=pauses.sleep)
+        forwarder.start()
+        forwarder.take([sample(1)])
+        while not pauses.asked[1:]:
+            await asyncio.sleep(0.005)
+        await forwarder.close()
+    assert forwarder.sent == 0
+
+
 def test_a_full_queue_drops_the_oldest() -> None:
     forwarder = Forwarder(RemoteOptions(url="http://nowhere/write"), 1_000)
     forwarder.take([sample(n) for n in range(1_200)])
