@@ -261,7 +261,5 @@ async def test_https_is_trusted_by_the_named_certificates_alone(
             fetcher = Fetcher(section)
             cycle = Cycle(section, target(section, address), fetcher, intake, SystemClock())
             await cycle.scrape(AT)
-                AT
-            )
             await fetcher.close()
             assert kept.last()["up"] == up
