@@ -30,7 +30,9 @@ def test_selects_what_the_matchers_accept(
 ) -> None:
     index = Index()
     for number, labels in enumerate(known):
+        index.choose(asked)  # what is remembered must not outlive what changes it
         index.add(number, labels)
+    index.choose(asked)
     index.forget(gone)
     expected = [
         number
@@ -38,6 +40,10 @@ def test_selects_what_the_matchers_accept(
         if number not in gone and all(matcher.matches(labels) for matcher in asked)
     ]
     assert index.select(asked).tolist() == expected
+    for _ in range(2):
+        chosen = index.choose(asked)
+        assert chosen.numbers.tolist() == expected
+        assert chosen.labels == tuple(known[number] for number in expected)
     left = {pair for number, labels in enumerate(known) if number not in gone for pair in labels}
     assert set(index.names()) == {name for name, _ in left}
     assert set(index.values("job")) == {value for name, value in left if name == "job"}
@@ -89,3 +95,13 @@ def test_numbers_are_never_given_twice() -> None:
     assert (len(index), index.next_number, index.names()) == (0, 800, ())
     index.reserve(1000)
     assert index.next_number == 1001
+
+
+def test_what_is_asked_again_is_the_same_roster_until_its_metric_grows() -> None:
+    index = Index()
+    index.add(0, Labels.of(__name__="up", job="a"))
+    before = index.choose([equal("__name__", "up")])
+    index.add(1, Labels.of(__name__="down", job="a"))
+    assert index.choose([equal("__name__", "up")]).labels is before.labels
+    index.add(2, Labels.of(__name__="up", job="b"))
+    assert index.choose([equal("__name__", "up")]).numbers.tolist() == [0, 2]

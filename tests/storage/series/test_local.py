@@ -101,7 +101,9 @@ async def _play(directory: Path, story: list, asked: list) -> None:  # type: ign
         until = clock.now.timestamp() + end
         window = (which, until - length, until if which else math.inf)
         found = store.select(*window)
-        assert plain(found) == twin.select(*window)
+        expected = twin.select(*window)
+        assert plain(found) == expected
+        assert plain(store.newest(*window)) == {one: kept[-1:] for one, kept in expected.items()}
         assert set(store.series(*window)) == set(found.labels)
     await store.close()
 
