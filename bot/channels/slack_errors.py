@@ -71,7 +71,8 @@ class Refused(Rejected):
     """Slack's own refusal. error: its word for it (`is_archived`)."""
 
     def __init__(self, reason: str, *, error: str, advice: str = "") -> None:
-        super().__init__(reason, advice=advice)
+        everywhere = advice in (_TOKEN, _SCOPE) or error == "account_inactive"
+        super().__init__(reason, advice=advice, fault=error if everywhere else "")
         self.error = error
 
 

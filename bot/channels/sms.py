@@ -42,6 +42,8 @@ ADVICE = {
     21614: "this number takes no SMS: correct the person's phone number",
     21659: "check channels.sms.from_number: it must be a number of this account that sends SMS",
 }
+OURS = frozenset({20003, 20404, 21212, 21606, 21659})
+"""Refusals of our account or number: they meet every phone."""
 LATE = {
     30001: "the queue was full",
     30002: "the account is suspended",
@@ -205,7 +207,11 @@ def _answered(
     if error.status in PASSING or not 400 <= error.status < 500:
         return TryLater(f"{what}: Twilio answers {error.status}")
     words = getattr(error, "msg", "") or getattr(error, "title", "")
-    return Rejected(f"{what}: {error.code} {words}", advice=ADVICE.get(error.code or 0, ""))
+    return Rejected(
+        f"{what}: {error.code} {words}",
+        advice=ADVICE.get(error.code or 0, ""),
+        fault=str(error.code) if error.code in OURS else "",
+    )
 
 
 CHANNEL = ChannelKind(name="sms", options=SmsOptions, open=Sms, proves=True)

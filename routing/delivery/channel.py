@@ -122,11 +122,13 @@ class Rejected(Exception):
     """Never: the provider refuses this message or this address for good.
 
     advice: what an administrator can do about it; empty where nothing can be done.
+    fault:  the provider's word where it refuses whatever the address (a wrong token):
+            administrators hear of it once, not once for each address.
     """
 
-    def __init__(self, reason: str, *, advice: str = "") -> None:
+    def __init__(self, reason: str, *, advice: str = "", fault: str = "") -> None:
         super().__init__(reason)
-        self.advice = advice
+        self.advice, self.fault = advice, fault
 
 
 class Channel(Protocol):

@@ -92,7 +92,7 @@ async def _failed(
     text = f"{reason}\n{word.advice}" if word.advice else reason
     trouble = trouble_message(f"{message.channel} refuses messages", text, moment.playbook)
     letters = trouble_letters(
-        f"channel/{message.channel}/{reason}",
+        f"channel/{message.channel}/{word.fault or reason}",
         trouble,
         moment.playbook,
         avoid=message.channel,
