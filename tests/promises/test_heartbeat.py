@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
-import pytest
 from aiohttp import web
 
 import bot.roles
@@ -71,25 +70,27 @@ def test_what_stands_still_is_told_within_two_minutes() -> None:
     assert bot.roles.SILENT <= 120
 
 
-@pytest.mark.parametrize("place", ["judging", "sender", "timers"])
 async def test_a_stuck_loop_stops_the_heartbeat_though_http_answers(
-    found: Found, twilio: Remote, tmp_path: Path, place: str
+    found: Found, twilio: Remote, tmp_path: Path
 ) -> None:
-    when = tmp_path / "now"
-    environ = {"TAMPER_STUCK": str(STUCK), "TAMPER_HANG": place, "TAMPER_WHEN": str(when)}
-    async with watchman() as who:
-        tocsin = found(watched(town(twilio), who), program=TAMPERED, environ=environ)
-        await tocsin.start()
-        await tocsin.send([sample("level", 5, instance="a")])
-        assert await who.hears(2, within=10)
-        assert await tocsin.get("/-/healthy") == (200, "healthy\n")
-        when.touch()
-        said = await tocsin.until(lambda: is_unwell(tocsin), STUCK + 5)
-        assert said == f"{place} stands still\n"
-        await who.hears(1, within=1.0)  # one may have been on its way
-        assert not await who.hears(1, within=2.5)
-        assert (await tocsin.get("/metrics"))[0] == 200
-        assert await tocsin.send([sample("level", 6, instance="a")]) == 204
+    async def stand_still(place: str) -> None:
+        when = tmp_path / place
+        environ = {"TAMPER_STUCK": str(STUCK), "TAMPER_HANG": place, "TAMPER_WHEN": str(when)}
+        async with watchman() as who:
+            tocsin = found(watched(town(twilio), who), program=TAMPERED, environ=environ)
+            await tocsin.start()
+            await tocsin.send([sample("level", 5, instance="a")])
+            assert await who.hears(2, within=10)
+            assert await tocsin.get("/-/healthy") == (200, "healthy\n")
+            when.touch()
+            said = await tocsin.until(lambda: is_unwell(tocsin), STUCK + 5)
+            assert said == f"{place} stands still\n"
+            await who.hears(1, within=1.0)  # one may have been on its way
+            assert not await who.hears(1, within=2.5)
+            assert (await tocsin.get("/metrics"))[0] == 200
+            assert await tocsin.send([sample("level", 6, instance="a")]) == 204
+
+    await asyncio.gather(*map(stand_still, ("judging", "sender", "timers")))
 
 
 async def test_a_locked_database_stops_the_heartbeat_and_readiness_until_it_is_free(
