@@ -131,7 +131,7 @@ class Email:
             to=address,
             id=mail_id,
             references=tuple(dict.fromkeys([*root, *before])),
-            is_reply=bool(before) or message.purpose is Purpose.NOTICE,
+            is_reply=bool(before) or bool(root and message.purpose is Purpose.NOTICE),
             at=self._clock.utc_now(),
             links=self._links.links(message, person) if self._links and person else (),
             person=person.name if person else "",

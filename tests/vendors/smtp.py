@@ -188,7 +188,7 @@ class _Conversation(SMTP):
         )
 
     def connection_made(self, transport: Any) -> None:
-        if transport not in self._relay._open:
+        if self not in self._relay._open:  # after STARTTLS it is made once more
             self._relay.connections += 1
         self._relay._open.add(self)
         super().connection_made(transport)
