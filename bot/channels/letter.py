@@ -3,12 +3,14 @@
 Text from alerts is data: escaped by the template, made one visible line wherever it is a header.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
-from email.headerregistry import Address
+from email.header import Header
 from email.message import EmailMessage
+from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,25 +72,42 @@ class Fact:
 
 def written(letter: Letter) -> bytes:
     """Return the mail as it goes over the wire."""
-    mail = EmailMessage(policy=policy.SMTP)
-    mail["From"] = Address(flat(letter.sender_name), addr_spec=letter.sender)
-    mail["To"] = Address(addr_spec=letter.to)
-    mail["Subject"] = subject(letter)
-    mail["Date"] = letter.at
-    mail["Message-ID"] = letter.id
-    if letter.references:
-        mail["In-Reply-To"] = letter.references[-1]
-        mail["References"] = " ".join(letter.references)
-    mail["Auto-Submitted"] = "auto-generated"
-    mail["X-Auto-Response-Suppress"] = "All"
-    message = letter.message
-    if message.severity is Severity.CRITICAL and message.purpose is Purpose.PAGE:
-        mail["Importance"] = "high"
+    headers = "".join(f"{name}: {value}\r\n" for name, value in _headers(letter))
     shown = _shown(letter)
+    mail = EmailMessage(policy=policy.SMTP)
     mail.set_content(_template("letter.txt").render(shown), cte="quoted-printable")
     html = _template("letter.html").render(shown)
     mail.add_alternative(html, subtype="html", cte="quoted-printable")
-    return mail.as_bytes()
+    return headers.encode("ascii") + mail.as_bytes()
+
+
+def _headers(letter: Letter) -> Iterator[tuple[str, str]]:
+    """Yield the headers, ready for the wire.
+
+    Not by EmailMessage: it takes `=?utf-8?q?=0D=0ABcc:...?=` in a text for what it says, and
+    writes a header of its own for it.
+    """
+    message = letter.message
+    yield "From", f"{_encoded('From', letter.sender_name)} <{letter.sender}>"
+    yield "To", letter.to
+    yield "Subject", _encoded("Subject", subject(letter))
+    yield "Date", format_datetime(letter.at)
+    yield "Message-ID", letter.id
+    if letter.references:
+        yield "In-Reply-To", letter.references[-1]
+        yield "References", "\r\n ".join(letter.references)
+    yield "Auto-Submitted", "auto-generated"
+    yield "X-Auto-Response-Suppress", "All"
+    if message.severity is Severity.CRITICAL and message.purpose is Purpose.PAGE:
+        yield "Importance", "high"
+
+
+def _encoded(name: str, text: str) -> str:
+    """Write a text for a header, whatever it holds; plain words stay as they are."""
+    words = flat(text)
+    plain = re.fullmatch(r"[A-Za-z0-9 ]*" if name == "From" else r"(?!.*=\?)[ -~]*", words)
+    charset = "us-ascii" if plain else "utf-8"
+    return Header(words, charset, maxlinelen=76, header_name=name).encode(linesep="\r\n")
 
 
 def subject(letter: Letter) -> str:
