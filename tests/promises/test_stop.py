@@ -38,7 +38,7 @@ async def test_sigterm_under_load_loses_and_doubles_nothing(found: Found, twilio
     assert await tocsin.ended(within=30) == 0
     await flooding
     taken = {host for host, _, status in answers if 200 <= status < 300}
-    assert len(taken) > 10
+    assert len(taken) >= 8
     assert {status for _, began, status in answers if began > told + LEAVE} <= {503, 0}
     assert 503 in {status for _, _, status in answers}, "told to come again while it finishes"
     # What was on its way when the signal came has landed, and is known to have.
