@@ -41,7 +41,6 @@ from routing.flow.receive import Receiver
 from routing.flow.timers import TimerLoop
 from routing.flow.wake import Wake
 from storage.clock import SystemClock, boot_id
-from storage.errors import ConfigError
 from storage.model.person import PersonId
 from storage.series.local import LocalSeries
 from storage.sql import meta
@@ -241,7 +240,7 @@ class App:
             task.add_done_callback(self._reloads.discard)
 
     async def _reload_by_signal(self) -> None:
-        with suppress(ConfigError):
+        with suppress(Exception):  # the log has it already
             await self.reloader.reload(actor="local", via="signal")
 
     def not_ready(self) -> tuple[str, ...]:

@@ -91,11 +91,15 @@ class Reloader:
                 whole = await asyncio.to_thread(read_whole, self._started.path, self._environ)
                 self._learn(whole.config.secrets())
                 done = self._swap(whole)
-            except Exception as error:
+            except ConfigError as error:
                 self.successful = False
                 # Where in the program it was refused says nothing to the people who read this.
                 log.error(REFUSED, reason=str(error))  # noqa: TRY400
                 await self._record(actor, via, "reload refused", str(error))
+                raise
+            except Exception:
+                self.successful = False
+                log.exception(REFUSED)
                 raise
             self.successful, self.succeeded_at = True, self._clock.utc_now().timestamp()
             log.info("reloaded", what=str(whole), waits=done.waits)
@@ -105,12 +109,18 @@ class Reloader:
     def _swap(self, whole: Whole) -> Reloaded:
         started = self._started.config
         refuse_new_channels(started, whole)
-        after = playbook(effective(started, whole.config))
+        in_effect = effective(started, whole.config)
+        # All of it is built before any of it is swapped: what fails here leaves the old whole.
+        after, keys, limits = (
+            playbook(in_effect),
+            self._keys_of(in_effect),
+            series_limits(in_effect),
+        )
         lines = [f"Reloaded: {whole}.", *_rule_changes(self._in_force.rules(), whole.groups)]
         self._in_force.playbook.swap(after)
-        self._in_force.keys.swap(self._keys_of(whole.config))
+        self._in_force.keys.swap(keys)
         self._in_force.scrape.swap(whole.config.scrape)
-        self._in_force.limits.swap(series_limits(effective(started, whole.config)))
+        self._in_force.limits.swap(limits)
         if whole.groups != self._in_force.rules():
             self._in_force.rules.swap(whole.groups)
         waits = tuple(waiting(started, whole.config))
