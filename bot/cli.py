@@ -52,10 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 @app.command()
 def serve(config: ConfigPath = DEFAULT_CONFIG) -> None:
     """Run Tocsin until it is told to stop."""
-    # Imported where they are installed and used for nothing here, 4 MiB together: rich by
-    # structlog for coloured tracebacks, watchfiles by uvicorn for reloading.
-    for unwanted in ("rich", "watchfiles"):
-        sys.modules.setdefault(unwanted, None)  # type: ignore[arg-type]
+    from bot.lean import leave_out
+
+    leave_out()
     from bot.app import serve as run
 
     run(config, os.environ)

@@ -29,7 +29,16 @@ channels:
   console: {{}}
 console: {{enabled: true, person: ada}}
 """
-HEAVY = {"pandas", "matplotlib", "fastapi", "jinja2", "requests", "rich.console", "twilio"}
+HEAVY = {
+    "pandas",
+    "matplotlib",
+    "fastapi",
+    "jinja2",
+    "requests",
+    "rich.console",
+    "sqlalchemy.orm",
+    "twilio",
+}
 
 
 def test_serving_every_channel_imports_nothing_heavy(tmp_path: Path) -> None:
