@@ -163,10 +163,12 @@ class AnswerPage:
             origin="",
             desks=self._desks,
         )
+        about = title(case.incident)
+        text = reply.text.removeprefix(f"{about}: ")  # it stands above already
         return Shown(
             status=409 if reply.refused else 200,
-            text=reply.text,
-            about=title(case.incident),
+            text=text[:1].upper() + text[1:],
+            about=about,
             severity=str(case.incident.severity),
             done=not reply.refused,
             small=f"Answered as {case.person.name}." if not reply.refused else "",

@@ -179,6 +179,28 @@ def test_foreign_text_never_controls_anything(title: str, summary: str, label: s
     assert body.read(body.write(message)) == message
 
 
+STAGES: list[tuple[dict[str, Any], tuple[str, ...]]] = [
+    ({"step": -1}, ("triggered.0.0",)),
+    ({"round": 2, "step": 1}, ("triggered.2.1",)),
+    ({"status": Status.ACKNOWLEDGED, "acknowledged_at": NOON}, ("acknowledged.1772452800",)),
+    ({"status": Status.SNOOZED, "snoozed_until": NOON}, ("snoozed.1772452800",)),
+    ({"status": Status.RESOLVED, "resolved_at": NOON}, ("resolved.1772452800",)),
+    ({"step": 0, "no_data_since": NOON}, ("triggered.0.0", "no-data.1772452800")),
+]
+
+
+@pytest.mark.parametrize(("changes", "stages"), STAGES)
+def test_stages_name_what_is_worth_hearing(
+    changes: dict[str, Any], stages: tuple[str, ...]
+) -> None:
+    said = room_message(scene(alert(), **changes))
+    assert said.stages == stages
+    assert said.thread == f"{INCIDENT.id}.{int(INCIDENT.opened_at.timestamp())}"
+    assert body.read(body.write(said)) == said
+    louder = room_message(scene(alert(), alert(instance="b"), version=9, **changes))
+    assert louder.stages == stages, "news of its alerts is no news of the incident"
+
+
 def test_a_body_survives_a_field_of_a_newer_version() -> None:
     message: Message = trouble_message("slack refuses", "do this\nand that", PLAYBOOK)
     newer = body.write(message).replace('{"purpose"', '{"colour":"red","purpose"')
