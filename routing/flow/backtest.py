@@ -106,7 +106,7 @@ class Backtest:
         start, end = self.start.timestamp(), self.end.timestamp()
         for first, last in spans(start, end, pace.total_seconds(), STEPS):
             stretch = await self._slice(rule, needs, (first, last, pace.total_seconds()), behind)
-            replay.take(stretch)
+            await asyncio.to_thread(replay.take, stretch)
             if first_heard is None and stretch.heard is not None and stretch.heard.any():
                 first_heard = float(stretch.times[int(stretch.heard.argmax())])
         if first_heard is not None and first_heard - start > 2 * pace.total_seconds():

@@ -18,7 +18,7 @@ from routing.rules.rule import Rule
 from routing.rules.sources import GRACE
 from storage.clock import Steady, utc
 from storage.model.labels import NAME, Labels
-from storage.model.sample import Bools, Floats
+from storage.model.sample import Bools, Floats, Ints
 from storage.promql.values import Matrix
 
 HELD: Final = Sight(begin=True, advance=True, end=False)
@@ -111,16 +111,14 @@ class Replay:
     def _play(self, row: _Row, seen: "_Seen") -> None:
         """Step one series through the moments at which anything can change."""
         waits = Waits(hold=self.rule.hold, keep_firing_for=self.rule.keep_firing_for)
-        changes = seen.changes()
-        at = 0
+        turns, at = _Turns.of(seen), 0
         while at < len(seen.times):
             self._step(row, seen, at, waits)
-            following = int(np.searchsorted(changes, at, side="right"))
-            change = int(changes[following]) if following < len(changes) else len(seen.times)
-            due = seen.reached(_due(row.state, waits), at)
+            following = min(turns.after(at, row.state), seen.reached(_due(row.state, waits), at))
             if row.began is not None:
-                row.peak = _furthest(row.peak, seen.values[at:change], seen.present[at:change])
-            at = min(change, due)
+                there = slice(at, following)
+                row.peak = _furthest(row.peak, seen.values[there], seen.present[there])
+            at = following
 
     def _step(self, row: _Row, seen: "_Seen", at: int, waits: Waits) -> None:
         time = float(seen.times[at])
@@ -153,16 +151,45 @@ class _Seen:
     unclear: Bools
     heard: Bools
 
-    def changes(self) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
-        """Return the moments (their places) that differ from the one before."""
-        together = self.present + 2 * self.unclear + 4 * self.heard
-        return np.flatnonzero(np.diff(together)) + 1
-
     def reached(self, due: float | None, after: int) -> int:
         """Return the first place behind `after` whose time is `due` or later."""
         if due is None:
             return len(self.times)
         return max(after + 1, int(np.searchsorted(self.times, due - TINY)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Turns:
+    """The places at which something can happen to a series, by where it stands.
+
+    begins: while it is idle.  ends: while it fires.  changes: while it waits.  size: of the slice.
+    """
+
+    begins: Ints
+    ends: Ints
+    changes: Ints
+    size: int
+
+    @classmethod
+    def of(cls, seen: _Seen) -> "_Turns":
+        """Find them."""
+        held = seen.present | seen.unclear
+        together = np.where(seen.present, 1, 2 * seen.unclear + 4 * seen.heard)
+        return cls(
+            begins=np.flatnonzero(seen.present),
+            ends=np.flatnonzero(~held & seen.heard),
+            changes=np.flatnonzero(np.diff(together)) + 1,
+            size=len(seen.times),
+        )
+
+    def after(self, at: int, state: RuleState | None) -> int:
+        """Return the first place behind `at` at which something can happen."""
+        if state is None:
+            turns = self.begins
+        else:
+            turns = self.ends if state.phase is Phase.FIRING else self.changes
+        following = int(np.searchsorted(turns, at, side="right"))
+        return int(turns[following]) if following < len(turns) else self.size
 
 
 def _due(state: RuleState | None, waits: Waits) -> float | None:
