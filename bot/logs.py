@@ -77,6 +77,7 @@ def set_up_logs(level: str = "info", form: str = "text") -> None:
         "slack_sdk",
         "uvicorn",
         "twilio",
+        "urllib3",  # names paths, which are secrets of webhooks
     ):
         logging.getLogger(quiet).setLevel(logging.WARNING)
     structlog.configure(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bot.channels.card_shape import Posting
+from bot.channels.json_cut import cut, weight
 from routing.delivery.channel import Line, Message
 from routing.delivery.words import ELLIPSIS, flat, web_link
 from storage.model.alert import Severity
@@ -71,22 +72,6 @@ def checked(made: Json) -> Json:
 def size_of(made: Json) -> int:
     """Count the bytes on the wire."""
     return len(json.dumps(made))
-
-
-def cut(text: str, longest: int) -> str:
-    """Shorten to `longest` bytes of JSON; a cut is marked, no character is split."""
-    if 12 * len(text) <= longest or _weight(text) <= longest:
-        return text
-    room, kept = longest - _weight(ELLIPSIS), list[str]()
-    for char in text:
-        if (room := room - _weight(char)) < 0:
-            break
-        kept.append(char)
-    return "".join(kept).rstrip() + ELLIPSIS
-
-
-def _weight(text: str) -> int:
-    return len(json.dumps(text)) - 2
 
 
 def _card(message: Message, budget: int, told: int) -> Json:
@@ -213,7 +198,7 @@ def _button(title: str, address: str) -> Json:
 
 def _checked(address: str) -> str:
     """Return the address where it can be opened: http(s), hiding nothing, not endless."""
-    return web_link(address) if _weight(address) <= LONGEST_LINK else ""
+    return web_link(address) if weight(address) <= LONGEST_LINK else ""
 
 
 def _paragraphs(lines: Iterable[str], budget: int, *, spacing: str) -> list[Json]:

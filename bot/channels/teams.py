@@ -31,7 +31,7 @@ LOCAL = {"localhost", "127.0.0.1", "::1"}
 class TeamsOptions:
     """rooms: name -> address of the Workflow that posts into it; whoever knows it can post."""
 
-    rooms: Mapping[str, Secret]
+    rooms: dict[str, Secret]
 
 
 class Teams:

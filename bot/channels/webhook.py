@@ -48,8 +48,8 @@ class WebhookOptions:
     allow: networks inside that may be called, such as 10.1.0.0/16.
     """
 
-    urls: Mapping[str, Secret]
-    keys: Mapping[str, Secret]
+    urls: dict[str, Secret]
+    keys: dict[str, Secret]
     allow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

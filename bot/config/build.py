@@ -30,6 +30,7 @@ def playbook(config: Config) -> Playbook:
         ),
         by_severity={**BY_SEVERITY, **config.severities},
         chat=config.chat_channels,
+        wants_alerts=frozenset(n for n, it in config.opened.items() if it.kind.wants_alerts),
         sources=_sources(config),
         failover_after=config.delivery.failover_after,
         link=config.server.public_url or "",

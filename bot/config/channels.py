@@ -25,9 +25,17 @@ class Opened:
     options: Any
 
     def secrets(self) -> list[str]:
-        """Return the secrets among the options."""
-        values = (getattr(self.options, field.name) for field in fields(self.options))
-        return [value.reveal() for value in values if isinstance(value, Secret)]
+        """Return the secrets among the options, and what of their addresses could be logged."""
+        values = [getattr(self.options, field.name) for field in fields(self.options)]
+        named = [inner for value in values if isinstance(value, dict) for inner in value.values()]
+        found = [it.reveal() for it in (*values, *named) if isinstance(it, Secret)]
+        return [*found, *filter(None, map(_target, found))]
+
+
+def _target(secret: str) -> str:
+    """Return path and query of an address: libraries log them without the host."""
+    _, is_address, rest = secret.partition("://")
+    return rest[rest.find("/") :] if is_address and "/" in rest else ""
 
 
 @cache

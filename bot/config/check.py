@@ -3,6 +3,7 @@
 import re
 
 from bot.config.access import check_access
+from bot.config.check_channels import check_channels
 from bot.config.check_remote import check_remote
 from bot.config.check_scrape import check_scrape
 from bot.config.inspection import Inspection, Way
@@ -26,6 +27,7 @@ def check(inspection: Inspection) -> None:
     _policies(inspection)
     _routes(inspection)
     _severities(inspection)
+    check_channels(inspection)
     check_access(inspection)
     check_remote(inspection)
     check_scrape(inspection, OWN_HOST)

@@ -52,7 +52,8 @@ def _advice(inspection: Inspection, policy: PolicySection) -> str:
     """Say what would be right: a channel, a `by`, or a phone number."""
     config = inspection.config
     start = "a critical alarm reaches nobody outside chat by this policy; expected"
-    ringing = sorted(config.channels.keys() - config.chat_channels)
+    asking = {name for name, opened in config.opened.items() if opened.kind.asks}
+    ringing = sorted(asking - config.chat_channels)
     if not ringing:
         return f"{start} a channel that rings, such as channels.sms"
     used = {word for step in policy.steps for word in _words(inspection, step)}

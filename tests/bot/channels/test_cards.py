@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.channels.cards import MOST_BYTES, checked, cut, posting, short_posting, size_of
+from bot.channels.cards import MOST_BYTES, checked, posting, short_posting, size_of
+from bot.channels.json_cut import cut
 from routing.delivery.channel import Line, Message
 from routing.delivery.compose import ACTIONS
 from routing.delivery.words import ELLIPSIS, flat

@@ -15,7 +15,13 @@ from storage.documents import Mapping, Node, Sequence, read_document
 
 ROOT = Path(__file__).parent.parent.parent.parent
 EXAMPLE = ROOT / "config.example.yaml"
-PREFIXES = {"SLACK_BOT_TOKEN": "xoxb-", "SLACK_APP_TOKEN": "xapp-"}
+PREFIXES = {
+    "SLACK_BOT_TOKEN": "xoxb-",
+    "SLACK_APP_TOKEN": "xapp-",
+    "TEAMS_OPS_URL": "https://prod-1.westeurope.logic.azure.com/workflows/",
+    "TICKETING_URL": "https://93.184.216.34/",
+    "PUSH_PHONE_URL": "ntfys://ntfy.sh/",
+}
 
 
 @pytest.fixture
@@ -34,7 +40,8 @@ def config(tmp_path: Path) -> Config:
 def test_it_loads(config: Config) -> None:
     built = playbook(config)
     assert (built.default, len(built.policies["shop"].steps)) == ("shop", 5)
-    assert {"console", "email", "slack", "sms"} <= set(config.opened)
+    assert {"console", "email", "push", "slack", "sms", "teams", "webhook"} <= set(config.opened)
+    assert built.wants_alerts == {"webhook"}
 
 
 def keys(node: Node, path: str = "") -> set[str]:

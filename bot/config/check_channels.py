@@ -1,0 +1,66 @@
+"""Faults in what channels are told: their own options, and addresses that they do not have."""
+
+from bot.config.inspection import Inspection, Way
+from routing.delivery.channel import ChannelKind
+
+
+def check_channels(inspection: Inspection) -> None:
+    """Note what a channel's options refuse, and every use of a channel that it does not serve."""
+    for name, opened in inspection.config.opened.items():
+        if opened.kind.faults is not None:
+            for keys, text in opened.kind.faults(opened.options):
+                inspection.add(("channels", name, *keys), text)
+    _rooms(inspection)
+    _people(inspection)
+    _words(inspection)
+
+
+def _rooms(inspection: Inspection) -> None:
+    """A room of a channel that names its rooms is one of them."""
+    for name, policy in inspection.config.policies.items():
+        for place, room in enumerate(policy.rooms):
+            for channel, address in room.items():
+                way: Way = ("policies", name, "rooms", place, channel)
+                _address(inspection, way, channel, address)
+
+
+def _people(inspection: Inspection) -> None:
+    for name, person in inspection.config.people.items():
+        for channel, address in person.addresses.items():
+            way: Way = ("people", name, "addresses", channel)
+            kind = _kind(inspection, channel)
+            if kind is not None and not kind.asks:
+                inspection.add(way, _roomy(channel))
+            else:
+                _address(inspection, way, channel, address)
+
+
+def _words(inspection: Inspection) -> None:
+    """Nobody is asked by a channel that only has rooms."""
+    config, used = inspection.config, list[tuple[Way, str]]()
+    for name, policy in config.policies.items():
+        for number, step in enumerate(policy.steps):
+            place: Way = ("policies", name, "steps", number, "by")
+            used += [((*place, at), word) for at, word in enumerate(step.by)]
+    for severity, words in config.severities.items():
+        used += [(("severities", severity.value, at), word) for at, word in enumerate(words)]
+    for way, word in used:
+        kind = _kind(inspection, word)
+        if kind is not None and not kind.asks:
+            inspection.add(way, _roomy(word))
+
+
+def _kind(inspection: Inspection, channel: str) -> ChannelKind | None:
+    opened = inspection.config.opened.get(channel)
+    return opened.kind if opened else None
+
+
+def _address(inspection: Inspection, way: Way, channel: str, address: str) -> None:
+    opened = inspection.config.opened.get(channel)
+    if opened is not None and opened.kind.addresses is not None:
+        known = opened.kind.addresses(opened.options)
+        inspection.refers(way, f"address of channels.{channel}", address, known)
+
+
+def _roomy(channel: str) -> str:
+    return f"{channel} reaches no person; expected it among the rooms of a policy only"
