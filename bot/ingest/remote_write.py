@@ -1,13 +1,13 @@
 """Prometheus remote write 1.0: `POST /api/v1/write`, snappy over protobuf."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 
 import cramjam
 from google.protobuf.message import DecodeError
 
 from bot.ingest.format import BadPayload, IngestFormat, TooLarge
 from bot.ingest.protos.remote_write_pb2 import Label, MetricMetadata, TimeSeries
+from bot.ingest.remote_write_known import KnownSeries, Taken, bytes_of_labels, read_known
 from bot.ingest.wire import Walk
 from storage.model.labels import NAME, Labels
 from storage.model.sample import Batch, Sample
@@ -28,6 +28,9 @@ TYPES = (
 
 SERIES_FIELD, METADATA_FIELD = 1, 3
 
+KNOWN = KnownSeries()
+"""What the senders of this process wrote before."""
+
 
 def decode(body: bytes, limit: int) -> Batch:
     """Read a snappy-compressed `WriteRequest`; what the body claims to unpack to is checked first.
@@ -38,10 +41,20 @@ def decode(body: bytes, limit: int) -> Batch:
     wire: it is 0.0.
     Source: Prometheus Remote-Write 1.0 specification.
     """
+    unpacked = _unpack(body, limit)
+    quick = read_known(unpacked, KNOWN, _take_apart, MOST_SAMPLES)
+    if quick is None:
+        return read(unpacked)
+    columns, histograms = quick
+    return Batch(columns, ignored={"native_histogram": histograms} if histograms else {})
+
+
+def read(unpacked: bytes) -> Batch:
+    """Read a `WriteRequest` of any form, one series after the other."""
     samples: list[Sample] = []
     metadata: dict[str, Mapping[str, str]] = {}
     histograms = position = 0
-    for field, content in Walk().fields(memoryview(_unpack(body, limit)), "the unpacked body"):
+    for field, content in Walk().fields(memoryview(unpacked), "the unpacked body"):
         if isinstance(content, int):
             continue
         if field == METADATA_FIELD:
@@ -83,6 +96,20 @@ def _series(content: memoryview, where: str) -> TimeSeries:
         raise BadPayload(f"{where}: not a TimeSeries: {error}") from error
 
 
+def _take_apart(content: bytes, position: int) -> Taken:
+    """Read a series that the quick way does not know yet, or in a form that it does not."""
+    where = f"series {position}"
+    series = _series(memoryview(content), where)
+    named_by, count = bytes_of_labels(content)
+    labels = KNOWN.get(named_by) if count == len(series.labels) else None
+    if labels is None:
+        labels = _labels_at(series, where)
+        if count == len(series.labels):
+            KNOWN.learn(named_by, labels)
+    samples = tuple((sample.timestamp, sample.value) for sample in series.samples)
+    return Taken(labels, samples, len(series.histograms))
+
+
 def _labels_at(series: TimeSeries, where: str) -> Labels:
     try:
         return _labels(tuple(series.labels))
@@ -90,7 +117,6 @@ def _labels_at(series: TimeSeries, where: str) -> Labels:
         raise BadPayload(f"{where}: {fault}") from fault
 
 
-@lru_cache(maxsize=32_768)
 def _labels(encoded: Sequence[bytes]) -> Labels:
     """Take a series' labels apart: sorted by name, each once, UTF-8, with a metric name."""
     pairs: list[tuple[str, str]] = []

@@ -1,8 +1,9 @@
 """Samples as they come in, and what the store said about them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import compress
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,52 @@ class Sample:
     labels: Labels
     time: float
     value: float
+
+
+class Columns(Sequence[Sample]):
+    """Samples as one column each of labels, times and values; a `Sample` is made where one is
+    asked for. Who reads many at a time takes the columns.
+
+    labels: of a series that comes again the very object that came before, as far as possible:
+            the store knows a series by that without comparing its labels.
+    """
+
+    __slots__ = ("labels", "times", "values")
+
+    def __init__(self, labels: Sequence[Labels], times: Floats, values: Floats) -> None:
+        self.labels, self.times, self.values = labels, times, values
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample]) -> "Columns":
+        """Return any samples as columns."""
+        if isinstance(samples, Columns):
+            return samples
+        return cls(
+            [sample.labels for sample in samples],
+            np.array([sample.time for sample in samples], dtype=np.float64),
+            np.array([sample.value for sample in samples], dtype=np.float64),
+        )
+
+    def where(self, keep: Bools) -> "Columns":
+        """Return the samples that `keep` marks."""
+        return Columns(list(compress(self.labels, keep)), self.times[keep], self.values[keep])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @overload
+    def __getitem__(self, place: int) -> Sample: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Columns": ...
+    def __getitem__(self, place: int | slice) -> "Sample | Columns":
+        """Return one sample, or some as columns."""
+        if isinstance(place, slice):
+            return Columns(self.labels[place], self.times[place], self.values[place])
+        return Sample(self.labels[place], float(self.times[place]), float(self.values[place]))
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Make all samples, one after the other."""
+        return map(Sample, self.labels, self.times.tolist(), self.values.tolist())
 
 
 @dataclass(frozen=True, slots=True)

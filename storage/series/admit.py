@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
+from itertools import compress
 
 import numpy as np
 
 from storage.model.labels import Labels
-from storage.model.sample import Appended, Batch, Bools, Floats, Ints, Sample
+from storage.model.sample import Appended, Batch, Bools, Columns, Floats, Ints, Sample
 from storage.series.head import Head
 from storage.series.index import Index
 from storage.series.options import SeriesOptions, milliseconds
@@ -55,7 +56,7 @@ class Admission:
         """Return what to tell the sender of each batch. now: what the times were compared with."""
         answers, start = [], 0
         for batch in self.batches:
-            verdicts = self.verdicts[start : start + len(batch.samples)].tolist()
+            verdicts = self.verdicts[start : start + len(batch.samples)]
             start += len(batch.samples)
             answers.append(_answer(batch, verdicts, now, stored_at, options))
         return answers
@@ -70,11 +71,11 @@ def admit(
     options: SeriesOptions,
 ) -> Admission:
     """Judge every sample of `batches`; nothing is changed."""
-    samples = [sample for batch in batches for sample in batch.samples]
-    seconds = np.array([sample.time for sample in samples], dtype=np.float64)
-    values = np.array([sample.value for sample in samples], dtype=np.float64)
+    columns = [Columns.of(batch.samples) for batch in batches]
+    seconds = np.concatenate([np.empty(0), *(one.times for one in columns)])
+    values = np.concatenate([np.empty(0), *(one.values for one in columns)])
     verdicts, times = _by_clock(seconds, now, options)
-    numbers, series, sources = _numbers(batches, verdicts, index, owners, options)
+    numbers, series, sources = _numbers(batches, columns, verdicts, index, owners, options)
     some = np.flatnonzero(verdicts == Verdict.STORED)
     verdicts[some] = _by_history(
         numbers[some], times[some], head, milliseconds(options.out_of_order)
@@ -102,26 +103,33 @@ def _by_clock(seconds: Floats, now: datetime, options: SeriesOptions) -> tuple[I
 
 
 def _numbers(
-    batches: Sequence[Batch], verdicts: Ints, index: Index, owners: Owners, options: SeriesOptions
+    batches: Sequence[Batch],
+    columns: Sequence[Columns],
+    verdicts: Ints,
+    index: Index,
+    owners: Owners,
+    options: SeriesOptions,
 ) -> tuple[Ints, tuple[tuple[int, Labels], ...], Mapping[int, str]]:
     """Find each sample's series, making up numbers for new ones; those over a limit are judged."""
     new, room = _New(index), _Room(owners, options)
-    numbers: list[int] = []
-    for batch in batches:
-        for sample in batch.samples:
-            number = index.get(sample.labels)
-            if number is None and verdicts[len(numbers)] == Verdict.STORED:
-                number = new.numbers.get(sample.labels)
-                if number is None:
-                    there = len(index) + len(new.numbers)
-                    verdict = room.verdict(sample.labels, batch.source, there)
-                    verdicts[len(numbers)] = verdict
-                    if verdict == Verdict.STORED:
-                        number = new.add(sample.labels, batch.source)
-                        room.taken[batch.source] += 1
-            numbers.append(-1 if number is None else number)
+    numbers, start = [np.empty(0, dtype=np.int64)], 0
+    for batch, one in zip(batches, columns, strict=True):
+        known = index.numbers_of(one.labels, recurring=one is batch.samples)
+        judged = verdicts[start : start + len(known)]  # a view: what is written is judged
+        start += len(known)
+        for place in np.flatnonzero((known < 0) & (judged == Verdict.STORED)).tolist():
+            labels = one.labels[place]
+            number = new.numbers.get(labels)
+            if number is None:
+                judged[place] = room.verdict(labels, batch.source, len(index) + len(new.numbers))
+                if judged[place] != Verdict.STORED:
+                    continue
+                number = new.add(labels, batch.source)
+                room.taken[batch.source] += 1
+            known[place] = number
+        numbers.append(known)
     series = tuple((number, labels) for labels, number in new.numbers.items())
-    return np.array(numbers, dtype=np.int64), series, new.sources
+    return np.concatenate(numbers), series, new.sources
 
 
 class _New:
@@ -215,17 +223,19 @@ def _newest_before(number: Ints, time: Ints) -> Bools | Ints:
 
 
 def _answer(
-    batch: Batch, verdicts: list[int], now: datetime, stored_at: datetime, options: SeriesOptions
+    batch: Batch, verdicts: Ints, now: datetime, stored_at: datetime, options: SeriesOptions
 ) -> Appended:
-    fresh, refused, examples = [], dict[str, int](), dict[str, str]()
-    for sample, verdict in zip(batch.samples, verdicts, strict=True):
-        if verdict == Verdict.STORED:
-            fresh.append(sample)
-            continue
-        reason = Verdict(verdict).name.lower()
+    stored = verdicts == Verdict.STORED
+    fresh, refused, examples = batch.samples, dict[str, int](), dict[str, str]()
+    if not stored.all():
+        fresh = fresh.where(stored) if isinstance(fresh, Columns) else [*compress(fresh, stored)]
+    for position in np.flatnonzero(~stored).tolist():
+        verdict = Verdict(verdicts[position])
+        reason = verdict.name.lower()
         refused[reason] = refused.get(reason, 0) + 1
         if reason not in examples:
-            examples[reason] = _example(sample, batch.source, Verdict(verdict), now, options)
+            sample = batch.samples[position]
+            examples[reason] = _example(sample, batch.source, verdict, now, options)
     return Appended(
         stored=len(fresh),
         stored_at=stored_at.timestamp(),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bot.ingest.format import BadPayload, TooLarge
 from bot.ingest.protos.remote_write_pb2 import Label, MetricMetadata, Sample, TimeSeries
-from bot.ingest.remote_write import MOST_SAMPLES, decode
+from bot.ingest.remote_write import MOST_SAMPLES, decode, read
+from bot.ingest.remote_write_known import KnownSeries
 from storage.model import sample as model
 from storage.model.labels import Labels
 
@@ -181,3 +182,55 @@ def test_whatever_is_well_formed_is_read_whole(
 def test_garbage_inside_snappy_is_refused_or_read(body: bytes) -> None:
     with suppress(BadPayload):
         decode(packed(body), LIMIT)
+
+
+NOON = 1_772_452_800_000
+many_series = st.lists(
+    st.tuples(
+        st.dictionaries(st.sampled_from("abc"), st.text(max_size=200), max_size=3),
+        st.lists(
+            st.tuples(
+                st.one_of(st.integers(NOON, NOON + 60_000), st.integers(-(2**40), 2**50)),
+                st.one_of(st.floats(), st.sampled_from([0.0, -0.0, model.STALE])),
+            ),
+            min_size=0,
+            max_size=2,
+        ),
+    ),
+    max_size=6,
+)
+
+
+def outcome(body: bytes, *, quick: bool) -> object:
+    """Everything that a body says, values as bits; or the reason why it is refused."""
+    try:
+        batch = decode(packed(body), LIMIT) if quick else read(body)
+    except (BadPayload, TooLarge) as error:
+        return str(error)
+    values = np.array([sample.value for sample in batch.samples]).tobytes()
+    return [(s.labels, s.time) for s in batch.samples], values, batch.ignored, batch.metadata
+
+
+@given(many=many_series, at=st.integers(0, 2_000), byte=st.integers(0, 255))
+def test_the_quick_way_reads_what_the_slow_one_reads(
+    many: list[tuple[dict[str, str], list[tuple[int, float]]]], at: int, byte: int
+) -> None:
+    body = b"".join(series({"__name__": "up", **pairs}, *told) for pairs, told in many)
+    expected = outcome(body, quick=False)
+    assert [outcome(body, quick=True) for _ in range(2)] == [expected] * 2  # unknown, then known
+    if body:
+        at %= len(body)
+        broken = body[:at] + bytes([byte]) + body[at + 1 :]
+        assert outcome(broken, quick=True) == outcome(broken, quick=False)
+
+
+def test_what_was_not_seen_for_long_is_forgotten() -> None:
+    known, first = KnownSeries(most=10), Labels.of(__name__="up")
+    known.learn(b"first", first)
+    for number in range(9):
+        known.learn(b"%d" % number, Labels.of(__name__="up", n=str(number)))
+    known.learn(b"ninth", first)
+    assert known.get(b"first") is first, "old, and young again"
+    for number in range(20):
+        known.learn(b"new %d" % number, first)
+    assert known.get(b"first") is None
