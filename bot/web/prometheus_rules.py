@@ -43,8 +43,9 @@ def groups_as_json(groups: Sequence[GroupStatus], asked: Asked) -> tuple[list[Js
 
 
 def alerts_as_json(groups: Sequence[GroupStatus]) -> list[Json]:
-    """Return every alert that is pending or firing."""
-    return [alert for group in groups for rule in group.rules for alert in _alerts(rule)]
+    """Return every alert that is pending or firing, but for those of rules in the shadow."""
+    lit = [rule for group in groups for rule in group.rules if not rule.rule.shadow]
+    return [alert for rule in lit for alert in _alerts(rule)]
 
 
 def _page(
