@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
+from storage.clock import Clock
 from tests.vendors.calls import Call, Ledger
 from tests.vendors.faults import Failure, Fault
 from tests.vendors.loopback import Loopback, Pulse
@@ -20,12 +21,12 @@ class Receiver:
     """A receiver as its makers are told to write one.
 
     got:     every payload taken, oldest first.   repeats: those whose delivery came before.
-    now:     its clock, Unix seconds; a signature of another time is refused.
+    clock:   its own; a signature of another time is refused.
     elsewhere: where it redirects to, instead of taking anything.
     """
 
     key: str
-    now: float
+    clock: Clock
     elsewhere: str = ""
     got: list[dict[str, Any]] = field(default_factory=list)
     repeats: int = 0
@@ -78,7 +79,7 @@ class Receiver:
     def _is_ours(self, signature: str, body: bytes) -> bool:
         parts = dict(part.partition("=")[::2] for part in signature.split(","))
         at = parts.get("t", "")
-        if not at.isdecimal() or abs(self.now - float(at)) > MOST_AGE:
+        if not at.isdecimal() or abs(self.clock.utc_now().timestamp() - float(at)) > MOST_AGE:
             return False
         wanted = hmac.new(self.key.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
         return hmac.compare_digest(wanted, parts.get("v1", ""))

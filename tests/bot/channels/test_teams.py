@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.channels.teams import CHANNEL, Teams, TeamsOptions, faults
 from bot.channels.retry_after import seconds
+from bot.channels.teams import CHANNEL, Teams, TeamsOptions, faults
 from bot.config.secret import Secret
 from routing.delivery.channel import Line, Message, Rejected, TryLater
 from routing.delivery.compose import ACTIONS

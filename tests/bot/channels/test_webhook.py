@@ -58,7 +58,7 @@ ACKED = replace(OPEN, status=Status.ACKNOWLEDGED, facts=(("State", "acknowledged
 
 @pytest.fixture
 async def program() -> AsyncIterator[Receiver]:
-    async with Receiver(key=KEY, now=NOON.timestamp()) as opened:
+    async with Receiver(key=KEY, clock=ManualClock()) as opened:
         yield opened
 
 
@@ -160,7 +160,7 @@ async def test_another_key_is_refused_for_good(program: Receiver) -> None:
 
 
 async def test_the_signature_is_of_now_and_of_this_body(program: Receiver) -> None:
-    program.now += 3_600
+    program.clock = ManualClock(NOON + timedelta(hours=1))
     with pytest.raises(Rejected, match="answers 401"):
         await call(options(url_of(program), "127.0.0.0/8"))
     at = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -223,7 +223,7 @@ async def test_a_refusal_is_for_good(program: Receiver, status: int, advice: str
 
 
 async def test_no_redirect_is_followed(program: Receiver) -> None:
-    async with Receiver(key=KEY, now=NOON.timestamp()) as inside:
+    async with Receiver(key=KEY, clock=ManualClock()) as inside:
         program.elsewhere = url_of(inside)
         with pytest.raises(Rejected, match="leads elsewhere"):
             await call(options(url_of(program), "127.0.0.0/8"))
