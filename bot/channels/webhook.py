@@ -155,7 +155,7 @@ def _explained(error: Exception, what: str) -> TryLater | Rejected:
     match error:
         case Forbidden() | aiohttp.ClientConnectorError(os_error=Forbidden()):
             refusal = error if isinstance(error, Forbidden) else error.os_error
-            return Rejected(f"{what}: {refusal}, is not called", advice=ALLOW)
+            return Rejected(f"{what}: {refusal}: not called", advice=ALLOW)
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
             return TryLater(f"{what}: its certificate is not to be trusted")
         case aiohttp.ClientConnectorError():
@@ -175,7 +175,7 @@ def faults(options: WebhookOptions) -> Iterator[tuple[tuple[str, ...], str]]:
             host, port = host_of(url.reveal())
             guard.check_all(host, look_up(host, port))
         except Forbidden as refusal:
-            yield ("urls", name), f"{refusal}, would not be called; {ALLOW}"
+            yield ("urls", name), f"{refusal}: it would not be called; {ALLOW}"
         except ValueError as error:
             yield ("urls", name), f"found a text that is no address; {error}"
         if name not in options.keys:
