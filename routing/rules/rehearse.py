@@ -11,11 +11,15 @@ from math import inf, isnan, nextafter
 from typing import Final
 
 from routing.rules.rehearsal import AlertTest, ExprTest, Rehearsal, Scene, WrittenAlert
-from routing.rules.rehearsed import Rehearsed, rows_of
+from routing.rules.rehearsal_ahead import Ahead, rows_of
+from routing.rules.rehearsed import Rehearsed
 from routing.rules.rule import RuleGroup
 from storage.errors import QueryError
 from storage.model.labels import Labels
 from storage.promql.memory import MemorySamples
+
+ALERTS: Final = ("ALERTS", "ALERTS_FOR_STATE")
+"""What alerting rules write."""
 
 MOST_MOMENTS: Final = 1_000_000
 """Moments of one test: two years by the minute."""
@@ -74,8 +78,12 @@ class _Stage:
     def __init__(self, scene: Scene, groups: Sequence[RuleGroup], rehearsal: Rehearsal) -> None:
         self._scene, self._groups, self._rehearsal = scene, groups, rehearsal
         self._samples = MemorySamples()
+        pace = rehearsal.interval.total_seconds()
+        all_rules = [(rule, group) for group in groups for rule in group.rules]
+        written = {*ALERTS, *(rule.name for rule, _ in all_rules if rule.records)}
         self._rules = [
-            Rehearsed(rule, group, scene.outside) for group in groups for rule in group.rules
+            Rehearsed(rule, group, scene.outside, Ahead(rule.tree, pace, written))
+            for rule, group in all_rules
         ]
         pace = scene.interval.total_seconds()
         for labels, values in scene.series:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from routing.rules.lifecycle import CLEAR, Look, Now, Phase, RuleState
+from routing.rules.rehearsal_ahead import Ahead, Rows, rows_of
 from routing.rules.rule import Needs, Rule, RuleGroup
 from routing.rules.template import Outside, Row, Wanted
 from routing.rules.verdict import judged, unclear, worded
@@ -14,23 +15,21 @@ from storage.clock import Steady, utc
 from storage.errors import QueryError
 from storage.model.labels import NAME, Fingerprint, Labels
 from storage.model.sample import STALE
-from storage.promql.evaluate import Grid
 from storage.promql.memory import MemorySamples
 from storage.promql.parse import parse
-from storage.promql.tree import Expr
-from storage.promql.values import Scalar, Vector
 
 MOST_QUOTED: Final = 50
 """Different queries that the templates of one rule may ask in one evaluation."""
 
-Rows = list[tuple[Labels, float]]
-
 
 class Rehearsed:
-    """A rule, what it remembers, and the series that it wrote last."""
+    """A rule, what it remembers, and the series that it wrote last.
 
-    def __init__(self, rule: Rule, group: RuleGroup, outside: Outside) -> None:
-        self.rule, self._group, self._outside = rule, group, outside
+    ahead: answers the rule's query.
+    """
+
+    def __init__(self, rule: Rule, group: RuleGroup, outside: Outside, ahead: Ahead) -> None:
+        self.rule, self._group, self._outside, self._ahead = rule, group, outside, ahead
         self._states: dict[Fingerprint, RuleState] = {}
         self._notes: dict[Fingerprint, Labels] = {}
         self._series: dict[Fingerprint, Labels] = {}
@@ -43,7 +42,7 @@ class Rehearsed:
 
         Raises QueryError where its query fails or it answers more than its group allows.
         """
-        rows = rows_of(samples, self.rule.tree, at - self._behind)
+        rows = self._ahead.rows(samples, at - self._behind)
         written = self._recorded(rows) if self.rule.records else self._alerts(samples, rows, at)
         self._write(samples, written, at - self._behind)
 
@@ -130,16 +129,6 @@ class _Answers:
         except QueryError as error:
             return str(error)
         return [Row(dict(labels), value) for labels, value in found]
-
-
-def rows_of(samples: MemorySamples, expr: Expr, at: float) -> Rows:
-    """Return the series of the answer at `at` and their values; a number has no labels."""
-    match samples.ask(expr, Grid.instant(at)):
-        case Vector(labels, values):
-            return list(zip(labels, values.tolist(), strict=True))
-        case Scalar(values):
-            return [(Labels(), float(values[0]))]
-    raise QueryError("an instant vector or a number is needed here")
 
 
 def _told(state: RuleState) -> Iterable[tuple[Labels, float]]:

@@ -31,6 +31,8 @@ groups:
     annotations:
       summary: '{{ $value | humanize }}/s, {{ with query "up" }}{{ len . }}{{ end }}'
   - {alert: Sticky, expr: "temperature > 30", keep_firing_for: 3m, labels: {severity: page}}
+  - {alert: Foresight, expr: "temperature offset -1m > 30"}
+  - {alert: Later, expr: "temperature @ 60 > 30"}
   - {alert: Missing, expr: "absent(up)"}
   - {alert: Twice, expr: "temperature > 100"}
   - {alert: Twice, expr: "temperature < -100"}
@@ -117,7 +119,7 @@ CASES = {
     ),
     "alerts-are-series": Case(
         HOT,
-        expr("ALERTS_FOR_STATE", "1m", ('ALERTS_FOR_STATE{alertname="Sticky", room="x", '
+        expr("ALERTS_FOR_STATE{alertname!~\"Foresight|Later\"}", "1m", ('ALERTS_FOR_STATE{alertname="Sticky", room="x", '
              'severity="page"}', "60"), ('ALERTS_FOR_STATE{alertname="Missing"}', "0"),
              ('ALERTS_FOR_STATE{alertname="Loud", alertstate="firing", room="x", '
               'severity="page"}', "60")),
@@ -142,6 +144,14 @@ CASES = {
                      ("{}", "16")), True),
     "nothing-is-visible-before-it-is-evaluated": Case(
         '- {series: x, values: "1 2 3"}', expr("x", "90s", ("x", "2")), True
+    ),
+    "nobody-sees-what-is-to-come": Case(HOT, alert("0m", "Foresight"), True),
+    "what-came-before-is-seen-in-its-stead": Case(
+        HOT, alert("1m", "Foresight", firing(room="x")), True
+    ),
+    "a-fixed-moment-is-seen-once-it-came": Case(
+        HOT, alert("0m", "Later") + alert("2m", "Later", firing(room="x")).split("test:\n")[1],
+        True,
     ),
     "unknown-query": Case(UP, expr("sum(", "1m"), False),
     "unknown-key": Case(UP, alert("6m", "Down") + "  colour: red\n", False),
