@@ -55,7 +55,8 @@ ROWS = [
         id="a-retired-connector"),
     pytest.param('"${HOOK}"', '"${INSIDE}"',
         "config.yaml:16:25 channels.webhook.urls.log: 169.254.169.254, which is link-local, where "
-        "clouds keep their secrets: it would not be called; add its network to channels.webhook.allow",
+        "clouds keep their secrets: it would not be called; add its network to "
+        "channels.webhook.allow",
         id="metadata"),
     pytest.param('keys: {log: "${KEY}"}', "keys: {log: short}",
         "config.yaml:16:49 channels.webhook.keys.log: the key is too short", id="a-short-key"),
