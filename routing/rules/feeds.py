@@ -6,15 +6,16 @@ elapsed seconds, sample times are Unix seconds.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from routing.rules.rule import Needs, Rule, RuleGroup
-from routing.rules.scrapes import Arrival, Scrapes, Target
+from routing.rules.scrapes import EVERY_REPORT, Arrival, Scrapes, Target
 from routing.rules.sources import Sources
 from storage.model.labels import NAME, Labels, Matcher, MatchOp
-from storage.model.sample import Appended, is_stale
+from storage.model.sample import Appended, Columns, Ints, is_stale
 
 MOST_KNOWN: Final = 1_000_000
 """Series that are remembered; beyond it all are learned anew."""
@@ -50,8 +51,12 @@ class Watched:
 
 
 class Known(NamedTuple):
-    """What is known of a series; shared by all series of which the same is known."""
+    """What is known of a series; shared by all series of which the same is known.
 
+    place: among all that is known.  name: of a scrape's own report, else "".
+    """
+
+    place: int
     target: Target
     name: str
     alone: tuple[Watched, ...]
@@ -72,7 +77,8 @@ class Feeds:
         self.rules: dict[str, Watched] = {}
         self._by_name: dict[str, list[tuple[Watched, tuple[Matcher, ...]]]] = {}
         self._any_name: list[tuple[Watched, tuple[Matcher, ...]]] = []
-        self._known: dict[int, Known] = {}  # by the hash of source and labels
+        self._known: dict[str, dict[int, int]] = {}  # source -> series -> place in `_all`
+        self._all: list[Known] = []
         self._shared: dict[tuple[Target, str, tuple[str, ...]], Known] = {}
 
     def watch(self, groups: Sequence[RuleGroup]) -> None:
@@ -87,8 +93,7 @@ class Feeds:
                 self.rules[key] = watched
                 for matchers in watched.needs.selectors:
                     self._index(watched, matchers)
-        self._known.clear()
-        self._shared.clear()
+        self._begin_anew()
 
     def _index(self, watched: Watched, matchers: tuple[Matcher, ...]) -> None:
         names = [m.value for m in matchers if m.name == NAME and m.op is MatchOp.EQUAL]
@@ -126,26 +131,58 @@ class Feeds:
         appended: Appended,
         touched: dict[str, Watched],
     ) -> Iterator[Arrival]:
-        fresh = appended.fresh
-        stale = is_stale(np.array([sample.value for sample in fresh], dtype=np.float64)).tolist()
-        for sample, ended in zip(fresh, stale, strict=True):
-            series = hash((source, sample.labels))
-            known = self._known.get(series)
-            if known is None:
-                known = self._known[series] = self._learn(sample.labels, source, behind)
-            for watched in known.alone:
+        """Put together what one request stored of each target and moment.
+
+        Samples of which the same is known, of the same moment, are one arrival: the steps of
+        Python are few, however many samples there are.
+        """
+        fresh = Columns.of(appended.fresh)
+        if not len(fresh):
+            return
+        named = appended.numbers
+        series = named.tolist() if named is not None else list(map(hash, fresh.labels))
+        known = self._places(source, behind, series, fresh.labels)
+        stale = is_stale(np.ascontiguousarray(fresh.values))
+        moments, moment = np.unique(fresh.times, return_inverse=True)
+        key = known * len(moments) + moment
+        order = np.argsort(key, kind="stable")
+        for rows in np.split(order, np.flatnonzero(np.diff(key[order])) + 1):
+            one, time = self._all[known[rows[0]]], float(fresh.times[rows[0]])
+            for watched in one.alone:
                 touched[watched.key] = watched
-            for watched in (*known.alone, *known.combining):
-                watched.newest = max(watched.newest, sample.time)
+            for watched in (*one.alone, *one.combining):
+                watched.newest = max(watched.newest, time)
                 watched.stored = appended.stored_at
+            live, ended = rows[~stale[rows]].tolist(), rows[stale[rows]].tolist()
             yield Arrival(
-                known.target, sample.time, series, known.name, sample.value, ended, known.keys
+                target=one.target,
+                time=time,
+                name=one.name,
+                value=float(fresh.values[rows[-1]]),
+                live=[series[row] for row in live],
+                ended=[series[row] for row in ended],
+                rules=one.keys,
             )
+
+    def _places(
+        self, source: str, behind: tuple[str, ...], series: list[int], labels: Sequence[Labels]
+    ) -> Ints:
+        """Say for each sample what is known of its series: a place in `_all`."""
+        known = self._known.setdefault(source, {})
+        places = np.fromiter(map(known.get, series, repeat(-1)), np.int64, len(series))
+        new = np.flatnonzero(places < 0).tolist()
+        if new and sum(map(len, self._known.values())) + len(new) > MOST_KNOWN:
+            self._forget()
+            known = self._known.setdefault(source, {})
+            new = list(range(len(series)))
+        for row in new:
+            if series[row] not in known:
+                known[series[row]] = self._learn(labels[row], source, behind).place
+            places[row] = known[series[row]]
+        return places
 
     def _learn(self, labels: Labels, source: str, behind: tuple[str, ...]) -> Known:
         """Find the rules that the series feeds, and note who sends it."""
-        if len(self._known) >= MOST_KNOWN:
-            self._forget()
         name = labels.name
         fed = list(self._fed(labels, name))
         for watched in fed:
@@ -153,22 +190,29 @@ class Feeds:
             if watched.needs.alone:
                 watched.by_series[hash(labels.without(NAME))] = behind
         target = Target(source, labels.get("job"), labels.get("instance"))
-        key = (target, name, tuple(watched.key for watched in fed))
+        said = name if name in EVERY_REPORT else ""
+        key = (target, said, tuple(watched.key for watched in fed))
         if key not in self._shared:
             combining = tuple(watched for watched in fed if not watched.needs.alone)
             self._shared[key] = Known(
+                place=len(self._all),
                 target=target,
-                name=name,
+                name=said,
                 alone=tuple(watched for watched in fed if watched.needs.alone),
                 combining=combining,
                 keys=tuple(watched.key for watched in combining),
             )
+            self._all.append(self._shared[key])
         return self._shared[key]
+
+    def _begin_anew(self) -> None:
+        self._known.clear()
+        self._all.clear()
+        self._shared.clear()
 
     def _forget(self) -> None:
         """Begin to learn anew: series come and go, and memory is bounded."""
-        self._known.clear()
-        self._shared.clear()
+        self._begin_anew()
         self.scrapes.forget_targets()
         for watched in self.rules.values():
             watched.by_series.clear()

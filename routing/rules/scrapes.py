@@ -16,7 +16,7 @@ judging. Times: sample times in Unix seconds, waits in steady seconds.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -38,6 +38,7 @@ OTHER_REPORTS: Final = frozenset(
         "scrape_native_histogram_bucket_limit",
     }
 )
+EVERY_REPORT: Final = REPORTS | OTHER_REPORTS
 
 
 class Target(NamedTuple):
@@ -49,18 +50,19 @@ class Target(NamedTuple):
 
 
 class Arrival(NamedTuple):
-    """One stored sample as this module needs it.
+    """Stored samples of one target and moment that mean the same here.
 
-    series: a number that names its labels.  name: of the metric.  value: its reading.
-    stale:  it is the staleness marker.  rules: combining rules that it feeds, by key.
+    name:  of the metric where it is a scrape's own report, else "".  value: a report's reading.
+    live, ended: numbers that name the series; ended are those with the staleness marker.
+    rules: combining rules that they feed, by key.
     """
 
     target: Target
     time: float
-    series: int
     name: str
     value: float
-    stale: bool
+    live: Sequence[int]
+    ended: Sequence[int]
     rules: tuple[str, ...]
 
 
@@ -80,19 +82,19 @@ class Scrape:
     rules: set[str] = field(default_factory=set)
 
     def take(self, arrival: Arrival, steady: float) -> None:
-        """Add one sample."""
+        """Add some samples."""
         self.heard = steady
         self.rules.update(arrival.rules)
-        if arrival.stale:
-            self.ended.add(arrival.series)
+        self.ended.update(arrival.ended)
+        if not arrival.live:
             return
         if arrival.name == COUNT:
             self.expected = arrival.value
         if arrival.name in REPORTS:
             self.reports.add(arrival.name)
         elif arrival.name not in OTHER_REPORTS:
-            self.samples += 1
-            self.live.add(arrival.series)
+            self.samples += len(arrival.live)
+            self.live.update(arrival.live)
 
     def is_whole(self, before: set[int]) -> bool:
         """Say whether it is proven; `before`: the series of the scrape before."""
@@ -104,7 +106,7 @@ class Scrape:
 
 
 class Scrapes:
-    """The scrapes that are half there. Told of every sample, in any order; reads no clock."""
+    """The scrapes that are half there. Told of all samples, in any order; reads no clock."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[Target, float], Scrape] = {}

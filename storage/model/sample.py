@@ -112,6 +112,8 @@ class Appended:
     examples: reason -> one sentence about the first sample refused for it.
     stored_at: Unix seconds when the journal had it all on disk.
     fresh: the labels and times of what was stored; feeds the judging of rules on arrival.
+    numbers: the store's own number of the series of each `fresh` sample, never given twice; None
+             where the store has none.
     """
 
     stored: int
@@ -119,6 +121,7 @@ class Appended:
     refused: Mapping[str, int] = field(default_factory=dict)
     examples: Mapping[str, str] = field(default_factory=dict)
     fresh: Sequence[Sample] = ()
+    numbers: Ints | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ stored never looks like a fault).
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from itertools import compress
@@ -54,11 +54,13 @@ class Admission:
 
     def answers(self, now: datetime, stored_at: datetime, options: SeriesOptions) -> list[Appended]:
         """Return what to tell the sender of each batch. now: what the times were compared with."""
-        answers, start = [], 0
+        answers, start, stored = [], 0, 0
         for batch in self.batches:
             verdicts = self.verdicts[start : start + len(batch.samples)]
-            start += len(batch.samples)
-            answers.append(_answer(batch, verdicts, now, stored_at, options))
+            answer = _answer(batch, verdicts, now, stored_at, options)
+            numbers = self.numbers[stored : stored + answer.stored]
+            answers.append(replace(answer, numbers=numbers))
+            start, stored = start + len(batch.samples), stored + answer.stored
         return answers
 
 

@@ -10,12 +10,13 @@ RULE = "Sum/1/2"
 
 
 def sample(at: float, series: int, name: str = "load", *, stale: bool = False) -> Arrival:
-    return Arrival(TARGET, at, series, name, 1.0, stale, (RULE,))
+    live, ended = ((), (series,)) if stale else ((series,), ())
+    return Arrival(TARGET, at, name, 1.0, live, ended, (RULE,))
 
 
 def report(at: float, count: int) -> list[Arrival]:
     return [
-        Arrival(TARGET, at, 100 + place, name, float(count if name == COUNT else 1), False, ())
+        Arrival(TARGET, at, name, float(count if name == COUNT else 1), (100 + place,), (), ())
         for place, name in enumerate(sorted(REPORTS))
     ]
 
@@ -45,7 +46,7 @@ def test_a_series_that_ended_must_be_marked_before_a_scrape_is_whole() -> None:
     scrapes = Scrapes()
     scrapes.take(whole(10, {1, 2}, set()), 0.0, complete=False)
     second = whole(20, {1}, {1, 2})
-    marker = next(arrival for arrival in second if arrival.stale)
+    marker = next(arrival for arrival in second if arrival.ended)
     second.remove(marker)
     assert scrapes.take(second, 10.0, complete=False) == set()
     assert scrapes.take([marker], 11.0, complete=False) == {RULE}
