@@ -43,18 +43,24 @@ def is_wrong_login(error: Exception) -> bool:
     return isinstance(error, SMTPAuthenticationError) and error.code >= 500
 
 
-def explained(error: Exception, what: str, password: str) -> TryLater | Rejected:
-    """Say what a failed mail means; the relay's words are quoted, never the password."""
+def explained(error: Exception, relay: str, to: str, password: str) -> TryLater | Rejected:
+    """Say what a failed mail means; the relay's words are quoted, never the password.
+
+    What is wrong with the relay itself is said without the address, so that administrators hear
+    of it once and not for each.
+    """
+    what = f"{relay}, mail to {to}"
     if isinstance(error, TryLater | Rejected):
         return error
     if isinstance(error, Unsafe):
-        return Rejected(f"{what}: {error}, so nothing was sent", advice=_TLS_KIND)
+        return Rejected(f"{relay}: {error}, so nothing was sent", advice=_TLS_KIND)
     bad = tls_fault(error)
     if isinstance(bad, ssl.SSLCertVerificationError):
         words = shortened(flat(bad.verify_message), _LONGEST_WORDS)
-        return Rejected(f"{what}: its certificate is not believed: {words}", advice=_CERTIFICATE)
+        return Rejected(f"{relay}: its certificate is not believed: {words}", advice=_CERTIFICATE)
     if isinstance(error, SMTPResponseException):
-        return _answered(error, what, password)
+        of_mail = isinstance(error, SMTPRecipientRefused | SMTPDataError)
+        return _answered(error, what if of_mail or error.code < 500 else relay, password)
     if isinstance(error, TimeoutError):
         return TryLater(f"{what}: no answer in time")
     if isinstance(error, SMTPServerDisconnected):
@@ -63,7 +69,7 @@ def explained(error: Exception, what: str, password: str) -> TryLater | Rejected
         return TryLater(f"{what}: cannot be reached")
     if isinstance(error, SMTPException):  # it offers no way to log in that we know
         words = _quoted(error.message, password)
-        return Rejected(f"{what}: {words}", advice=f"{_LOGIN}; or leave both out")
+        return Rejected(f"{relay}: {words}", advice=f"{_LOGIN}; or leave both out")
     return TryLater(f"{what}: an answer that is not a relay's ({type(error).__name__})")
 
 

@@ -53,7 +53,7 @@ class Relay:
             except Exception as error:
                 if not _is_still_good(error):
                     self._drop()
-                refusal = explained(error, f"{self.host}:{self.port}, mail to {to}", self.password)
+                refusal = explained(error, f"{self.host}:{self.port}", to, self.password)
                 if isinstance(refusal, Rejected) and is_wrong_login(error):
                     self._wrong_login = (_now() + LOCKED_OUT, refusal)
                 raise refusal from error
