@@ -1,7 +1,11 @@
 """Who may ask for a reload, and what is answered."""
 
-import httpx
+import asyncio
 
+import httpx
+import pytest
+
+from bot.cli import main
 from bot.reload import Reloaded
 from storage.errors import ConfigError
 from tests.bot.web.conftest import ADA, EVE, Serve
@@ -52,3 +56,21 @@ async def test_a_refusal_says_every_fault(serve: Serve) -> None:
     faults = "config.yaml:3:1 people: found nothing\nrules.yml:9:1: found nothing"
     client = await serve(reload=Reloading(faults))
     assert await answer(client) == (400, {"error": faults})
+
+
+async def test_from_the_command_line(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
+    async def run(reloading: Reloading, *more: str) -> int:
+        client = await serve(people_tokens=TOKENS, reload=reloading)
+        try:
+            words = ["reload", "--url", str(client.base_url), *more]
+            await asyncio.to_thread(main, words)
+        except SystemExit as ended:
+            return int(ended.code or 0)
+        return 0
+
+    assert await run(Reloading()) == 0
+    assert capsys.readouterr().out == "Reloaded.\n"
+    assert await run(Reloading("config.yaml:3:1: found nothing")) == 2
+    assert capsys.readouterr().err == "config.yaml:3:1: found nothing\n"
+    assert await run(Reloading(), "--token", TOKENS[EVE]) == 1
+    assert "permission admin" in capsys.readouterr().err

@@ -119,7 +119,8 @@ CASES = {
     ),
     "alerts-are-series": Case(
         HOT,
-        expr("ALERTS_FOR_STATE{alertname!~\"Foresight|Later\"}", "1m", ('ALERTS_FOR_STATE{alertname="Sticky", room="x", '
+        expr("ALERTS_FOR_STATE{alertname!~\"Foresight|Later\"}", "1m",
+             ('ALERTS_FOR_STATE{alertname="Sticky", room="x", '
              'severity="page"}', "60"), ('ALERTS_FOR_STATE{alertname="Missing"}', "0"),
              ('ALERTS_FOR_STATE{alertname="Loud", alertstate="firing", room="x", '
               'severity="page"}', "60")),
