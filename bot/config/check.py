@@ -16,6 +16,9 @@ from storage.model.person import Permission
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _SLACK_MEMBER = re.compile(r"[UW][A-Z0-9]{6,}")
 OWN_HOST = "own_host"
+SILENT = frozenset({"email"})
+"""Channels besides chat that ring nobody, and so may carry forecasts."""
+_FORECASTS = "expected chat or email only: forecasts ring no phone"
 
 
 def check(inspection: Inspection) -> None:
@@ -155,13 +158,13 @@ def _routes(inspection: Inspection) -> None:
 def _severities(inspection: Inspection) -> None:
     """Channels by severity exist, and forecasts ring no phone."""
     words = {CHAT, *inspection.names("channels")}
-    phones = inspection.config.channels.keys() - inspection.config.chat_channels
+    phones = inspection.config.channels.keys() - inspection.config.chat_channels - SILENT
     for severity, chosen in inspection.config.severities.items():
         for place, word in enumerate(chosen):
             way: Way = ("severities", severity.value, place)
             inspection.refers(way, "channel", word, words)
             if severity is Severity.PREDICTIVE and word in phones:
-                inspection.add(way, f"found {word!r}; expected chat only: forecasts ring no phone")
+                inspection.add(way, f"found {word!r}; {_FORECASTS}")
         if not chosen and inspection.is_sound("severities"):
             inspection.add(
                 ("severities", severity.value),

@@ -167,7 +167,7 @@ SPOILT = [
         "config.yaml:12:19 routes[0].policy: no policy is called 'sho'; did you mean 'shop'? "
         "known: shop", id="route-to-nowhere"),
     pytest.param("default_policy: shop", "default_policy: shop\nseverities: {predictive: [sms]}",
-        "config.yaml:12:27 severities.predictive[0]: found 'sms'; expected chat only: "
+        "config.yaml:12:27 severities.predictive[0]: found 'sms'; expected chat or email only: "
         "forecasts ring no phone", id="forecast-by-sms"),
     pytest.param("default_policy: shop", "default_policy: shop\nseverities: {warning: []}",
         "config.yaml:12:23 severities.warning: warning goes nowhere; "
@@ -391,3 +391,10 @@ def test_a_wrong_job_is_answered(tmp_path: Path, jobs: str, where: str, what: st
     [fault] = faults(tmp_path, f"{SOUND}scrape: [{jobs}]\n")
     assert where in fault
     assert what in fault
+
+
+def test_forecasts_may_go_by_mail(tmp_path: Path) -> None:
+    mail = "email: {host: mx, tls: off, from_address: tocsin@example.com}"
+    text = SOUND.replace("channels:\n", f"channels:\n  {mail}\n")
+    config = read(tmp_path, f"{text}severities: {{predictive: [chat, email]}}\n")
+    assert "email" in config.opened
