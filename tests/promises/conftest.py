@@ -1,6 +1,7 @@
 """Real processes for each test, and their logs where one fails."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +32,19 @@ async def twilio() -> AsyncIterator[Remote]:
         yield vendor
 
 
-@pytest.fixture
-async def slack() -> AsyncIterator[Remote]:
+@asynccontextmanager
+async def workspace() -> AsyncIterator[Remote]:
+    """A Slack with our people and their room."""
     async with spawned("slack") as vendor:
         await vendor.ask("channel", id=ROOM, name="alarms")
         for name, id in SLACK_IDS.items():
             await vendor.ask("user", id=id, name=name)
+        yield vendor
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[Remote]:
+    async with workspace() as vendor:
         yield vendor
 
 

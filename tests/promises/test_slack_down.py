@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.promises.conftest import Found
+from tests.promises.conftest import Found, workspace
 from tests.promises.tocsin import Json, Tocsin, sample
 from tests.promises.town import PHONES, ROOM, number_of, step, texts, town
-from tests.vendors.process import Remote
+from tests.vendors.process import Remote, spawned
 
 FAILOVER = 3.0
 """Seconds after which these tests send a critical page another way; a minute unless configured."""
@@ -48,10 +48,17 @@ async def rung(twilio: Remote) -> dict[int, list[float]]:
         await asyncio.sleep(0.1)
 
 
-@pytest.mark.parametrize("answer", [None, 503], ids=["refuses", "answers-503"])
-async def test_slack_down_then_back(
-    found: Found, twilio: Remote, slack: Remote, answer: int | None
-) -> None:
+async def test_slack_down_then_back(found: Found) -> None:
+    """Two towns side by side: Slack refuses connections in one, answers 503 in the other."""
+
+    async def outage(answer: int | None) -> None:
+        async with spawned("twilio") as twilio, workspace() as slack:
+            await _down_then_back(found, twilio, slack, answer)
+
+    await asyncio.gather(outage(None), outage(503))
+
+
+async def _down_then_back(found: Found, twilio: Remote, slack: Remote, answer: int | None) -> None:
     tocsin = found(by_chat_first(twilio, slack))
     await tocsin.start()
     await slack.ask("connected")
