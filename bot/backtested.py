@@ -24,7 +24,10 @@ Table = tuple[tuple[str, ...], ...]
 async def backtest(
     desks: Desks, groups: Sequence[RuleGroup], since: timedelta, name: str = ""
 ) -> tuple[Comparison, ...]:
-    """Try the rules (those called `name`) on the last `since`; raises QueryError or MetricsUnavailable."""
+    """Try the rules (those called `name`) on the last `since`.
+
+    Raises QueryError where that cannot be asked, MetricsUnavailable where it takes too long.
+    """
     if not timedelta(0) < since <= LONGEST:
         raise QueryError(f"A backtest looks back up to {LONGEST.days}d, such as 30d.")
     names = sorted({rule.name for group in groups for rule in group.rules if not rule.records})
