@@ -9,7 +9,7 @@ from storage.errors import QueryError
 from storage.model.labels import Labels
 from storage.model.sample import Bools, Floats, Selection
 from storage.promql import aggregate, binary
-from storage.promql.histogram import histogram_quantile
+from storage.promql.histogram import histogram_fraction, histogram_quantile
 from storage.promql.instant import OF_TIME, OF_VALUE, can_clamp, clamped, rounded
 from storage.promql.over_time import (
     OF_WINDOW,
@@ -260,6 +260,9 @@ class _Evaluation:
                 return self._timestamp(inner)
             case "histogram_quantile", (wanted, buckets):
                 return histogram_quantile(self.number(wanted), self.vector(buckets))
+            case "histogram_fraction", (lower, upper, buckets):
+                bounds = self.number(lower), self.number(upper)
+                return histogram_fraction(*bounds, self.vector(buckets))
             case (("sort" | "sort_desc"), (inner,)):
                 frame = self.vector(inner).compact()
                 return aggregate.ordered(frame, descending=name == "sort_desc")

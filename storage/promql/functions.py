@@ -15,7 +15,10 @@ _RANGES = (
     "last_over_time max_over_time min_over_time predict_linear present_over_time "
     "quantile_over_time rate resets stddev_over_time stdvar_over_time sum_over_time"
 )
-_OTHERS = "absent histogram_quantile label_join label_replace scalar sort sort_desc vector"
+_OTHERS = (
+    "absent histogram_fraction histogram_quantile label_join label_replace scalar sort sort_desc "
+    "vector"
+)
 
 FUNCTIONS: Final = frozenset(f"{_MATHS} {_TIMES} {_RANGES} {_OTHERS}".split())
 
@@ -41,7 +44,6 @@ REFUSED: Final[dict[str, str]] = {
     ),
     "histogram_avg": f"{_NATIVE} x_sum / x_count",
     "histogram_count": f"{_NATIVE} x_count",
-    "histogram_fraction": f"{_NATIVE} x_bucket{{le=...}} / x_count",
     "histogram_quantiles": f"{_EXPERIMENTAL}; use histogram_quantile() once for each quantile",
     "histogram_stddev": f"{_NATIVE} histogram_quantile()",
     "histogram_stdvar": f"{_NATIVE} histogram_quantile()",

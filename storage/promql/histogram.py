@@ -1,6 +1,7 @@
-"""`histogram_quantile` over classic buckets (`le` labels)."""
+"""`histogram_quantile` and `histogram_fraction` over classic buckets (`le` labels)."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import inf, isnan
 
@@ -10,6 +11,9 @@ from storage.model.labels import Labels
 from storage.model.roster import Roster, derived
 from storage.model.sample import Bools, Floats, Ints
 from storage.promql.values import Frame
+
+OfCells = Callable[[Floats, Floats, Ints], Floats]
+"""Judges cells of the same buckets: (bounds, counts (cells, buckets), steps of the cells)."""
 
 LE = "le"
 TOLERANCE = 1e-12
@@ -43,13 +47,37 @@ def histogram_quantile(wanted: Floats, frame: Frame) -> Frame:
     with fewer than two buckets, or without observations.
     Source: Prometheus 3, promql/quantile.go, bucketQuantile.
     """
+
+    def judge(bounds: Floats, counts: Floats, steps: Ints) -> Floats:
+        return _quantile(bounds, counts, wanted[steps])
+
+    return _judged(frame, judge)
+
+
+def histogram_fraction(lower: Floats, upper: Floats, frame: Frame) -> Frame:
+    """Return which part of each histogram lies between `lower` and `upper` (both (steps,)).
+
+    Within a bucket observations lie evenly, from 0 on in a first one above 0; in a bucket
+    without an end nothing is known of them, and none counts. NaN without a bucket le="+Inf",
+    without observations, or for a NaN bound.
+    Source: Prometheus 3, promql/quantile.go, BucketFraction.
+    """
+
+    def judge(bounds: Floats, counts: Floats, steps: Ints) -> Floats:
+        return _fraction(bounds, counts, lower[steps], upper[steps])
+
+    return _judged(frame, judge)
+
+
+def _judged(frame: Frame, judge: OfCells) -> Frame:
+    """Judge every histogram at every step."""
     labels, ladders = derived(frame.labels, "ladders", lambda: _ladders(frame.labels))
-    values = np.full((len(labels), len(wanted)), np.nan)
+    values = np.full((len(labels), frame.values.shape[1]), np.nan)
     present = np.zeros(values.shape, dtype=np.bool_)
     for ladder in ladders:
         counts, there = frame.values[ladder.rows], frame.present[ladder.rows]
         present[ladder.places] = there.any(axis=1)
-        values[ladder.places] = _of_ladder(ladder.bounds, counts, there, wanted)
+        values[ladder.places] = _of_ladder(ladder.bounds, counts, there, judge)
     return Frame(labels, values, present).nameless()
 
 
@@ -94,22 +122,22 @@ def _bound(text: str) -> float | None:
     return None if isnan(bound) else bound
 
 
-def _of_ladder(bounds: Floats, counts: Floats, there: Bools, wanted: Floats) -> Floats:
-    """Return (histograms, steps) quantiles of histograms (histograms, buckets, steps) alike.
+def _of_ladder(bounds: Floats, counts: Floats, there: Bools, judge: OfCells) -> Floats:
+    """Return (histograms, steps) answers of histograms (histograms, buckets, steps) alike.
 
     Where buckets are missing at a step, those cells are judged by the buckets they have.
     """
     cells = np.moveaxis(counts, 1, 2).reshape(-1, len(bounds))
     masks = np.moveaxis(there, 1, 2).reshape(-1, len(bounds))
-    wanted = np.tile(wanted, counts.shape[0])
+    steps = np.tile(np.arange(counts.shape[2]), counts.shape[0])
     found = np.full(len(cells), np.nan)
     if masks.all():
-        found = _quantile(bounds, cells, wanted)
+        found = judge(bounds, cells, steps)
     else:
         kinds, which = np.unique(masks, axis=0, return_inverse=True)
         for number, mask in enumerate(kinds):
             chosen = which.ravel() == number
-            found[chosen] = _quantile(bounds[mask], cells[chosen][:, mask], wanted[chosen])
+            found[chosen] = judge(bounds[mask], cells[chosen][:, mask], steps[chosen])
     return found.reshape(counts.shape[0], counts.shape[2])
 
 
@@ -140,6 +168,34 @@ def _within(bounds: Floats, counts: Floats, rank: Floats, bucket: Ints) -> Float
     inside = low + (high - low) * ((rank - below) / (counts[rows, bucket] - below))
     inside = np.where(first & (bounds[0] <= 0), bounds[0], inside)
     return np.where(bucket == len(bounds) - 1, bounds[-2], inside)
+
+
+def _fraction(bounds: Floats, counts: Floats, lower: Floats, upper: Floats) -> Floats:
+    """Return the part between `lower` and `upper` of each row of `counts` (cells, buckets)."""
+    if not len(bounds) or bounds[-1] != inf:
+        return np.full(len(counts), np.nan)
+    bounds, starts = np.unique(bounds, return_index=True)
+    counts = np.add.reduceat(counts, starts, axis=1)
+    observed = counts[:, -1]
+    with np.errstate(all="ignore"):
+        part = (_up_to(bounds, counts, upper) - _up_to(bounds, counts, lower)) / observed
+        part = np.where(lower >= upper, 0.0, part)
+    unknown = (observed == 0) | np.isnan(lower) | np.isnan(upper)
+    return np.where(unknown, np.nan, part)
+
+
+def _up_to(bounds: Floats, counts: Floats, value: Floats) -> Floats:
+    """Return how many observations of each row lie below its `value` (cells,)."""
+    rows, last = np.arange(len(counts)), len(bounds) - 1
+    bucket = np.minimum(np.searchsorted(bounds, value, side="right"), last)
+    first = bucket == 0
+    low = np.where(first, 0.0 if bounds[0] > 0 else -inf, bounds[bucket - 1])
+    before = np.where(first, 0.0, counts[rows, bucket - 1])
+    here, high = counts[rows, bucket], bounds[bucket]
+    inside = before + (here - before) * (value - low) / (high - low)
+    inside = np.where(np.isneginf(low), here, inside)
+    found = np.where(low >= value, before, np.where(value >= high, counts[:, -1], inside))
+    return np.minimum(found, counts[:, -1])
 
 
 def _monotonic(counts: Floats) -> Floats:

@@ -19,11 +19,14 @@ LONGEST_TEXT = 131_072
 _TOKEN = re.compile(
     r"""(?P<gap>\s+|\#[^\n]*)
     |(?P<text>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`[^`]*`)
-    |(?P<number>0[xX][0-9a-fA-F]+|(?:\d+(?:ms|[smhdwy]))+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\w*)
+    |(?P<number>0[xX](?:_?[0-9a-fA-F])+|(?:\d+(?:ms|[smhdwy]))+
+        |(?:\d+(?:_\d+)*(?:\.(?:\d+(?:_\d+)*)?)?|\.\d+(?:_\d+)*)(?:[eE][+-]?\d+)?\w*)
     |(?P<name>[^\W\d][\w:]*|:[^\W\d][\w:]*)
     |(?P<mark>=~|!~|==|!=|>=|<=|.)""",
     re.VERBOSE | re.DOTALL,
 )
+_MISPLACED = re.compile(r"__|_$|_\.|\._|_[eE]|[eE]\d*_|[smhdwy]")
+"""Where `_` may not stand in a decimal number, as it only sets digits apart; nor in durations."""
 _WORDS_BETWEEN = {"and", "or", "unless", "atan2"}
 _MARKS_BETWEEN = {"+", "-", "*", "/", "%", "^", "==", "!=", ">", "<", ">=", "<="}
 _LISTS = {"by", "without", "on", "ignoring", "group_left", "group_right"}
@@ -49,6 +52,23 @@ def tokens(text: str) -> list[Token]:
         for found in _TOKEN.finditer(text)
         if found.lastgroup != "gap"
     ]
+
+
+def ungrouped(text: str) -> str:
+    """Return a query without the `_` that set digits apart, as in 1_000_000; the parser knows none.
+
+    >>> ungrouped("node_load1 > 1_000")
+    'node_load1 > 1000'
+    """
+    return "".join(
+        _digits(found.group()) if found.lastgroup == "number" else found.group()
+        for found in _TOKEN.finditer(text)
+    )
+
+
+def _digits(word: str) -> str:
+    misplaced = word[:2].lower() != "0x" and _MISPLACED.search(word)
+    return word if misplaced else word.replace("_", "")
 
 
 def _small(word: str) -> str:

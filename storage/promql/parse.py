@@ -8,7 +8,7 @@ import promql_parser
 from storage.errors import QueryError
 from storage.model.labels import NAME, Matcher, MatchOp
 from storage.promql.check import check
-from storage.promql.locate import explain, refuse_unreadable
+from storage.promql.locate import explain, refuse_unreadable, ungrouped
 from storage.promql.tree import (
     Aggregation,
     Binary,
@@ -54,7 +54,7 @@ def parse(text: str) -> Expr:
     """
     refuse_unreadable(text)
     try:
-        found = promql_parser.parse(text)
+        found = promql_parser.parse(ungrouped(text))
     except ValueError as error:
         raise QueryError(explain(text, str(error))) from error
     try:

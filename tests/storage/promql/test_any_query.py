@@ -46,6 +46,12 @@ def larger(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.builds(
             'histogram_quantile({}, label_join({}, "le", "", "host"))'.format, numbers, inner
         ),
+        st.builds(
+            'histogram_fraction({}, {}, label_join({}, "le", "", "host"))'.format,
+            numbers,
+            numbers,
+            inner,
+        ),
         st.builds("absent({})".format, inner),
         st.builds("timestamp({})".format, inner),
         st.builds("-({})".format, inner),

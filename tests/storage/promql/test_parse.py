@@ -51,6 +51,12 @@ GOOD = [
     ("-1", Number(-1.0)),
     ("-up", Negate(UP)),
     ("0x1F", Number(31.0)),
+    ("1_000_000", Number(1e6)),
+    ("1_000.5e1", Number(10_005.0)),
+    (".123_456", Number(0.123456)),
+    ("0x_53_AB", Number(21_419.0)),
+    ("up[1_800] offset 6_0", Window(Selector(UP.matchers, 60_000), 1_800_000)),
+    ('{"up", zone="1_0"}', Selector((*UP.matchers, Matcher("zone", MatchOp.EQUAL, "1_0")))),
     ("'it\\'s'", String("it's")),
     ("up > bool 1", Binary(">", UP, Number(1.0), to_bool=True)),
     ("up / on (a) group_left (b) up", Binary(
@@ -127,6 +133,8 @@ BAD = [
     ("first_over_time(up[5m])",
      "1:1: first_over_time() is experimental in Prometheus and not supported"),
     ("limitk(2, up)", "1:1: limitk() is experimental in Prometheus and not supported"),
+    *((text, "1:1: '1_' is neither a number nor a duration; write 1.5, 5m or 1h30m "
+             "(units ms s m h d w y, the largest first)") for text in ("1_", "1__0", "1_0s")),
     ("histogram_count(up)", "1:1: histogram_count() needs native histograms, "
                             "which are not stored; for classic buckets use x_count"),
     ("holt_winters(up[5m], 1, 1)",
