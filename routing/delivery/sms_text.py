@@ -9,6 +9,8 @@ _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
+SHORTEST = 20
+"""Characters of the text that must stay beside an answer; fewer tell nobody what it is about."""
 _EXTENDED = frozenset("^{}\\[~]|€\f")
 """3GPP TS 23.038: the default alphabet, and what costs an escape besides."""
 
@@ -81,7 +83,7 @@ def _fitted(text: str, answer: str, segments: int) -> str | None:
     stop = "." if answer and not text.endswith(("!", "?")) else ""
     if segments_of(text + stop + answer) <= segments:
         return text + stop + answer
-    for length in range(min(len(text), 160 * segments), 39, -1):
+    for length in range(min(len(text), 160 * segments), SHORTEST - 1, -1):
         mark = "..." if _is_gsm(text[:length] + answer) else "…"
         shorter = text[:length].rstrip(" .,:;") + mark + answer
         if segments_of(shorter) <= segments:

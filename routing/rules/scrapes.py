@@ -18,6 +18,7 @@ judging. Times: sample times in Unix seconds, waits in steady seconds.
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, NamedTuple
 
 SETTLE: Final = 6.0
@@ -109,7 +110,7 @@ class Scrapes:
     """The scrapes that are half there. Told of all samples, in any order; reads no clock."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[Target, float], Scrape] = {}
+        self._open: dict[Target, dict[float, Scrape]] = {}
         self._finished: dict[Target, deque[float]] = {}
         self._series: dict[Target, tuple[float, set[int]]] = {}  # of the newest counted scrape
 
@@ -122,15 +123,14 @@ class Scrapes:
         ready: set[str] = set()
         touched: dict[tuple[Target, float], Scrape] = {}
         for arrival in arrivals:
-            key = (arrival.target, arrival.time)
-            scrape = touched.get(key) or self._open.get(key)
+            scrape = self._open.get(arrival.target, {}).get(arrival.time)
             if scrape is None:
                 if arrival.time in self._finished.get(arrival.target, ()):
                     ready.update(arrival.rules)
                     continue
                 scrape = Scrape(arrival.target, arrival.time, began=steady, heard=steady)
-                self._open[key] = scrape
-            touched[key] = scrape
+                self._open.setdefault(arrival.target, {})[arrival.time] = scrape
+            touched[arrival.target, arrival.time] = scrape
             scrape.take(arrival, steady)
         due = [scrape for scrape in touched.values() if complete or self._is_whole(scrape)]
         return ready | self._finish(due) | self._crowd_out()
@@ -139,7 +139,7 @@ class Scrapes:
         """Finish what was quiet for long enough, or took too long; return its rules."""
         due = [
             scrape
-            for scrape in self._open.values()
+            for scrape in self._half_there()
             if steady - scrape.heard >= SETTLE or steady - scrape.began >= LONGEST
         ]
         return self._finish(due)
@@ -149,7 +149,10 @@ class Scrapes:
         return min((scrape.time for scrape in self._feeding(rule)), default=None)
 
     def _feeding(self, rule: str) -> Iterator[Scrape]:
-        return (scrape for scrape in self._open.values() if rule in scrape.rules)
+        return (scrape for scrape in self._half_there() if rule in scrape.rules)
+
+    def _half_there(self) -> Iterator[Scrape]:
+        return (scrape for scrapes in self._open.values() for scrape in scrapes.values())
 
     def forget(self, source: str) -> None:
         """Forget the targets of a source that is silent."""
@@ -164,16 +167,18 @@ class Scrapes:
 
     def _finish(self, scrapes: Iterable[Scrape]) -> set[str]:
         """Close scrapes, and those of the same targets that are proven by that; oldest first."""
-        due = sorted(scrapes, key=lambda scrape: scrape.time)
+        due = deque(sorted(scrapes, key=lambda scrape: scrape.time))
         ready: set[str] = set()
         while due:
-            scrape = due.pop(0)
-            if self._open.pop((scrape.target, scrape.time), None) is None:
+            scrape = due.popleft()
+            others = self._open.get(scrape.target, {})
+            if others.pop(scrape.time, None) is None:
                 continue
             self._count(scrape)
             ready |= scrape.rules
-            others = (other for other in self._open.values() if other.target == scrape.target)
-            due += [other for other in others if self._is_whole(other)]
+            due += [other for other in others.values() if self._is_whole(other)]
+            if not others:
+                del self._open[scrape.target]
         return ready
 
     def _count(self, scrape: Scrape) -> None:
@@ -189,5 +194,7 @@ class Scrapes:
         return scrape.is_whole(series if counted < scrape.time else set())
 
     def _crowd_out(self) -> set[str]:
-        most = max(0, len(self._open) - MOST_OPEN)
-        return self._finish(list(self._open.values())[:most]) if most else set()
+        many = sum(map(len, self._open.values()))
+        if many <= MOST_OPEN:
+            return set()
+        return self._finish(list(islice(self._half_there(), many - MOST_OPEN)))
