@@ -96,8 +96,9 @@ async def _homes(
     opening: dict[GroupKey, list[Alert]] = defaultdict(list)
     for alert in news:
         key = keys[alert.fingerprint]
-        home = _owner(alert, known, owners) or latest.get(str(key))
-        if home is not None and (belongs(home, moment.now) or not alert.is_firing):
+        owner = _owner(alert, known, owners)
+        home = owner or latest.get(str(key))
+        if home and (owner or belongs(home, moment.now) or not alert.is_firing):
             joining.setdefault(home.id, (home, []))[1].append(alert)
         else:
             opening[key].append(alert)

@@ -65,13 +65,16 @@ def begin(
 
 
 def belongs(incident: Incident, now: datetime) -> bool:
-    """Say whether trouble of the same group that is told at `now` belongs to this incident.
+    """Say whether an alert of the same group that begins at `now` belongs to this incident.
 
-    It does while the incident is open, while it is quiet (resolved by hand, not yet cleared),
-    and for `policy.reopen_within` after it was over; later trouble opens a new number.
+    It does while the incident is open and for `policy.reopen_within` after it was over; later
+    trouble opens a new number. So does an alert that begins while the incident is quiet: who
+    resolved it by hand spoke of what fired then, and silence for all that follows is not that.
     """
-    if incident.status.is_open or incident.quiet:
+    if incident.status.is_open:
         return True
+    if incident.quiet:
+        return False
     over = incident.cleared_at or incident.resolved_at
     return over is not None and now - over <= incident.policy.reopen_within
 

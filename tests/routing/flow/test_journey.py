@@ -89,14 +89,36 @@ async def test_resolved_by_hand_while_firing_stays_quiet_until_it_clears(here: T
     await here.turn()
     await here.desk.apply(ONE, Resolve(by=ADA, note="known"), actor=ADA, via="cli")
     here.clock.advance(7200)
-    await here.fire(alert(instance="another"))
+    await here.fire()
+    await here.fire(replace(alert(), no_data_since=here.clock.utc_now()))
     await here.turn(600)
     assert await here.open_incidents() == []
     assert len(here.sms.pages) == 1
-    await here.fire(resolved(alert()), resolved(alert(instance="another")))
+    await here.fire(resolved(alert()))
     here.clock.advance(60)
     await here.fire()
     assert [it.id for it in await here.open_incidents()] == [1]
+
+
+async def test_what_begins_while_an_incident_is_quiet_rings_by_a_number_of_its_own(
+    here: Town,
+) -> None:
+    """Who resolved #1 knew of one machine; that another one fails is news to everybody."""
+    await here.fire()
+    await here.turn()
+    await here.desk.apply(ONE, Resolve(by=ADA, note="known"), actor=ADA, via="cli")
+    await here.fire(alert(instance="another"))
+    await here.turn()
+    assert [it.id for it in await here.open_incidents()] == [2]
+    assert [sent.message.title for sent in here.sms.pages] == [
+        "#1 CheckoutSlow",
+        "#2 CheckoutSlow instance=another",
+    ]
+    await here.fire(alert(instance="third"), resolved(alert()))
+    assert [(it.id, it.firing) for it in await here.open_incidents()] == [(2, 2)]
+    assert not (await here.incident()).quiet
+    await here.fire()
+    assert [(it.id, it.firing) for it in await here.open_incidents()] == [(2, 3)]
 
 
 async def test_an_alert_stays_with_its_incident_when_routes_change(here: Town) -> None:

@@ -192,7 +192,7 @@ def test_news_is_told_once_and_does_not_escalate(severity: Severity) -> None:
         (incident(), timedelta(days=9), True),
         (incident(RESOLVED), timedelta(minutes=30), True),
         (incident(RESOLVED), timedelta(minutes=30, seconds=1), False),
-        (incident(RESOLVED, quiet=True, firing=1), timedelta(days=9), True),
+        (incident(RESOLVED, quiet=True, firing=1), timedelta(minutes=1), False),
     ],
 )
 def test_when_trouble_belongs_to_it(given: Incident, after: timedelta, expected: bool) -> None:
