@@ -1,6 +1,7 @@
 """Prometheus remote write 1.0: `POST /api/v1/write`, snappy over protobuf."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import cramjam
 from google.protobuf.message import DecodeError
@@ -27,6 +28,9 @@ TYPES = (
 """MetricMetadata.MetricType of prompb/types.proto, by number."""
 
 SERIES_FIELD, METADATA_FIELD = 1, 3
+
+SHORT = 256
+"""Bytes of a label that is remembered."""
 
 KNOWN = KnownSeries()
 """What the senders of this process wrote before."""
@@ -120,24 +124,32 @@ def _labels_at(series: TimeSeries, where: str) -> Labels:
 def _labels(encoded: Sequence[bytes]) -> Labels:
     """Take a series' labels apart: sorted by name, each once, UTF-8, with a metric name."""
     pairs: list[tuple[str, str]] = []
-    before = b""
+    before = ""
     for position, content in enumerate(encoded):
         try:
-            label = Label.FromString(content)
-            name, value = label.name.decode(), label.value.decode()
+            pair = _pair(content) if len(content) <= SHORT else _pair.__wrapped__(content)
         except DecodeError as error:
             raise BadPayload(f"label {position} is not a Label: {error}") from error
         except UnicodeDecodeError as error:
             raise BadPayload(f"label {position} is not UTF-8: {error.reason}") from error
-        if label.name <= before:
+        name, value = pair
+        if name <= before:
             fault = "has no name" if not name else f"{name!r} comes twice or out of order"
             raise BadPayload(f"label {position} {fault}; labels are sorted by name, each once")
-        before = label.name
-        pairs.append((name, value))
-    labels = Labels.of(dict(pairs))
+        before = name
+        if value:
+            pairs.append(pair)
+    labels = Labels(pairs)
     if not labels.name:
         raise BadPayload(f"no label {NAME!r}: the metric has no name")
     return labels
+
+
+@lru_cache(maxsize=65_536)
+def _pair(content: bytes) -> tuple[str, str]:
+    """Read a label. The same label is the same pair: most series share most of theirs."""
+    label = Label.FromString(content)
+    return label.name.decode(), label.value.decode()
 
 
 def _metadata(content: memoryview) -> tuple[str, Mapping[str, str]]:

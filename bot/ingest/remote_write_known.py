@@ -25,7 +25,7 @@ ZERO_HEAD, ZERO_AS_WRITTEN_OUT = b"\x12\x07\x10", b"\x12\x10\x09" + bytes(8) + b
 TAIL = Struct("<3sd7s")
 EARLIEST, LATEST = 1 << 35, 1 << 42
 """Milliseconds whose varint has six bytes: from 1971 to 2109."""
-MOST_KNOWN, LONGEST_KNOWN = 150_000, 2_048
+MOST_KNOWN, LONGEST_KNOWN = 150_000, 1_024
 """Series, and bytes of one, that are remembered; twice as many for a while."""
 
 

@@ -1,10 +1,11 @@
 """Labels of a series or an alert, their fingerprint, and matchers over them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import starmap
 from typing import Any, NewType, Self
 
 import re2
@@ -23,6 +24,11 @@ class Labels(tuple[tuple[str, str], ...]):
     """
 
     __slots__ = ()
+
+    @classmethod
+    def read(cls, pairs: Iterable[Iterable[str]]) -> Self:
+        """Build from pairs that were labels before; the same pair becomes the same object."""
+        return cls(starmap(_shared, pairs))
 
     @classmethod
     def of(cls, pairs: Mapping[str, str] | None = None, /, **more: str) -> Self:
@@ -71,6 +77,16 @@ class Labels(tuple[tuple[str, str], ...]):
         """Write as Prometheus does: `up{job="api"}`."""
         inner = ", ".join(f'{k}="{_escape(v)}"' for k, v in self if k != NAME)
         return f"{self.name}{{{inner}}}" if inner or not self.name else self.name
+
+
+def _shared(name: str, value: str) -> tuple[str, str]:
+    return _known_pair(name, value) if len(value) <= 256 else (name, value)
+
+
+@lru_cache(maxsize=65_536)
+def _known_pair(name: str, value: str) -> tuple[str, str]:
+    """Return the one pair of this name and value: most series share most of their labels."""
+    return name, value
 
 
 def _escape(value: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
-from itertools import compress
+from itertools import chain, compress
 
 import numpy as np
 
@@ -123,8 +123,9 @@ def _numbers(
             labels = one.labels[place]
             number = new.numbers.get(labels)
             if number is None:
-                judged[place] = room.verdict(labels, batch.source, len(index) + len(new.numbers))
-                if judged[place] != Verdict.STORED:
+                verdict = room.verdict(labels, batch.source, len(index) + len(new.numbers))
+                if verdict:
+                    judged[place] = verdict
                     continue
                 number = new.add(labels, batch.source)
                 room.taken[batch.source] += 1
@@ -180,7 +181,7 @@ def _fits(labels: Labels, series: int, options: SeriesOptions) -> bool:
 def _bytes(labels: Labels) -> int:
     """Count the UTF-8 bytes of names and values; -1: not Unicode, no pattern could be tried."""
     try:
-        return sum(len(text.encode()) for pair in labels for text in pair)
+        return len("".join(chain.from_iterable(labels)).encode())
     except UnicodeEncodeError:
         return -1
 

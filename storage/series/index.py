@@ -111,8 +111,13 @@ class Index:
             self._all.append(number)
             self._added[""] += 1
             for name, value in labels:
-                holders = self._holders.setdefault(name, {})
-                holders.setdefault(value, array("q")).append(number)
+                holders = self._holders.get(name)
+                if holders is None:
+                    holders = self._holders[name] = {}
+                if (numbers := holders.get(value)) is not None:
+                    numbers.append(number)
+                else:
+                    holders[value] = array("q", (number,))
                 if name == NAME:
                     self._added[value] += 1
             self.next_number = max(self.next_number, number + 1)

@@ -230,9 +230,7 @@ def dump(value: object) -> bytes:
 
 def load_labels(data: bytes) -> Labels:
     """Read labels written by `dump`."""
-    return Labels(
-        (name, value) for name, value in json.loads(data.decode("utf-8", "surrogatepass"))
-    )
+    return Labels.read(json.loads(data.decode("utf-8", "surrogatepass")))
 
 
 def encode(entry: Entry) -> bytes:
@@ -269,9 +267,7 @@ def decode(payload: bytes) -> Entry:
     times = np.frombuffer(payload, "<i8", samples, at + 4 * samples).astype(np.int64)
     values = np.frombuffer(payload, "<f8", samples, at + 12 * samples).copy()
     return Entry(
-        series=tuple(
-            (number, Labels((name, value) for name, value in pairs)) for number, pairs, *_ in series
-        ),
+        series=tuple((number, Labels.read(pairs)) for number, pairs, *_ in series),
         numbers=numbers,
         times=times,
         values=values,
