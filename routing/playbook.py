@@ -54,7 +54,8 @@ class Playbook:
     chat:        names of the open channels that are chat.
     wants_alerts: names of those whose rooms take the alerts themselves.
     failover_after: a critical page unsent after this goes to the person's next channel.
-    link:        the console's address, without a slash at the end; empty: no links.
+    link:        where people reach us, without a slash at the end; empty: no answer links.
+    console:     the console's address as the readers of messages can open it; empty: no links.
     """
 
     people: Mapping[PersonId, Person]
@@ -68,6 +69,7 @@ class Playbook:
     sources: Mapping[str, Source] = field(default_factory=dict)
     failover_after: timedelta = timedelta(seconds=60)
     link: str = ""
+    console: str = ""
 
     def admins(self) -> tuple[Person, ...]:
         """Return those who are told when Tocsin itself is in trouble."""

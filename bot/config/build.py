@@ -1,9 +1,11 @@
 """The configuration -> what the floors below work with."""
 
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 from bot.config.check import OWN_HOST
 from bot.config.config import Config, PolicySection, StepSection
+from bot.config.fields import Listen
 from routing.playbook import BY_SEVERITY, Playbook, Route, Source
 from storage.metrics.remote import RemoteMetrics
 from storage.model.alert import Severity
@@ -34,7 +36,16 @@ def playbook(config: Config) -> Playbook:
         sources=_sources(config),
         failover_after=config.delivery.failover_after,
         link=config.server.public_url or "",
+        console=_console(config),
     )
+
+
+def _console(config: Config) -> str:
+    """Return the console's address for messages: it has no sign-in and answers this machine only,
+    so only who says that people sit at this machine gets links to it."""
+    address = config.server.public_url or ""
+    there = config.console.enabled and Listen(urlsplit(address).hostname or "", 0).is_loopback
+    return address if there else ""
 
 
 def _person(config: Config, name: str) -> Person:

@@ -55,7 +55,7 @@ class ApiToken(Section):
 class Server(Section):
     """Where Tocsin listens. The environment's PORT replaces the port.
 
-    public_url: how people reach it, for links in messages; none: no links.
+    public_url: how people reach it, for the links in messages that answer; none: no links.
     link_secret: signs links that answer; none: one that the first start makes and keeps.
     max_body:   larger request bodies are refused (bytes, as sent).
     max_unpacked: what a compressed body may unpack to (bytes).

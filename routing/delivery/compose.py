@@ -103,7 +103,7 @@ def trouble_message(title: str, text: str, playbook: Playbook) -> Message:
         title=shortened(flat(title), LONGEST_TITLE),
         severity=Severity.WARNING,
         summary=shortened(lines_of(text, MOST_SUMMARY_LINES), LONGEST_SUMMARY),
-        link=playbook.link,
+        link=playbook.console,
     )
 
 
@@ -114,7 +114,7 @@ def title(incident: Incident) -> str:
 
 def link(incident: Incident, playbook: Playbook) -> str:
     """Return the address of the incident's page on the console; empty where there is none."""
-    return f"{playbook.link}/incidents/{incident.id}" if playbook.link else ""
+    return f"{playbook.console}/incidents/{incident.id}" if playbook.console else ""
 
 
 def thread(incident: Incident) -> str:

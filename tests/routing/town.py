@@ -61,6 +61,7 @@ PLAYBOOK = Playbook(
     default="default",
     chat=frozenset({"slack"}),
     link="https://tocsin.example.com",
+    console="https://tocsin.example.com",
 )
 
 
