@@ -53,7 +53,7 @@ async def test_a_loop_turns_on_after_an_error(error: Exception) -> None:
     clock.ahead = 11
     assert stuck([loop]) == failing([loop]) == ("timers",)
     loop.start()
-    beat = Beat({loop.wake: 0.01})
+    beat = Beat({loop.wake: 0.01}, clock)
     beat.start()
     while not turns:
         await asyncio.sleep(0.01)
