@@ -20,8 +20,11 @@ from storage.promql.values import Matrix, Scalar, Vector
 SMALL_SPAN = 2 * 3600.0
 """Seconds of history that are loaded on the event loop itself: about what the head holds."""
 
-SMALL_SAMPLES = 20_000
+SMALL_SAMPLES = 5_000
 """Samples loaded and evaluated on the event loop itself: a few milliseconds."""
+
+MANY_NEW = 1_000
+"""So many more series in the store, and a query that was small may not be so any more."""
 
 MOST_REMEMBERED = 8_192
 
@@ -51,6 +54,10 @@ class Series(Protocol):
         """Return the series that match and have a sample in (start, end]."""
         ...
 
+    def series_count(self) -> int:
+        """Return how many series there are; costs nothing."""
+        ...
+
     def label_names(self, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
         """Return the label names in use, sorted."""
         ...
@@ -77,7 +84,7 @@ class LocalMetrics:
         self._limits = limits or Limits()
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="query")
         self._waiting = 0
-        self._small: dict[str, None] = {}
+        self._small: dict[str, int] = {}  # query -> how many series there were
 
     def close(self) -> None:
         """Let go of the threads; queries that wait are dropped."""
@@ -135,19 +142,20 @@ class LocalMetrics:
             loaded = self._load(loads)
             return evaluate(expr, grid, loaded, self._limits), _samples(loaded)
 
-        known = grid.is_instant and query in self._small
+        series = self._series.series_count()
+        known = grid.is_instant and series - self._small.get(query, -MANY_NEW) < MANY_NEW
         value, samples = work() if known else await self._apart(work)
         if grid.is_instant:
             near = all(load.end - load.start <= SMALL_SPAN for load in loads)
             plain = not any(isinstance(part, Subquery) for part in walk(expr))
-            self._remember(query, small=near and plain and samples <= SMALL_SAMPLES)
+            self._remember(query, series, small=near and plain and samples <= SMALL_SAMPLES)
         return value
 
-    def _remember(self, query: str, *, small: bool) -> None:
+    def _remember(self, query: str, series: int, *, small: bool) -> None:
         """Note whether the query may be answered on the event loop next time."""
         self._small.pop(query, None)
         if small:
-            self._small[query] = None
+            self._small[query] = series
             while len(self._small) > MOST_REMEMBERED:
                 del self._small[next(iter(self._small))]
 

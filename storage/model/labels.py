@@ -54,11 +54,11 @@ class Labels(tuple[tuple[str, str], ...]):
 
     def without(self, *names: str) -> "Labels":
         """Return these labels less `names`."""
-        return Labels(pair for pair in self if pair[0] not in names)
+        return Labels([pair for pair in self if pair[0] not in names])
 
     def keep(self, *names: str) -> "Labels":
         """Return only the labels among `names`."""
-        return Labels(pair for pair in self if pair[0] in names)
+        return Labels([pair for pair in self if pair[0] in names])
 
     def with_(self, pairs: Mapping[str, str]) -> "Labels":
         """Return these labels with `pairs` set; an empty value removes the label."""

@@ -76,6 +76,10 @@ class LocalSeries:
         numbers = self._store.index.select(matchers)
         return self._store.with_samples(numbers, last_ms_until(start), last_ms_until(end))
 
+    def series_count(self) -> int:
+        """Return how many series are known; costs nothing."""
+        return len(self._store.index)
+
     def label_names(self, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
         """Return the label names in use, sorted; with matchers, those of matching series."""
         self._refuse_if_closed(MetricsUnavailable)

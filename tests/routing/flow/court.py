@@ -60,6 +60,9 @@ class MemorySeries:
     def series(self, matchers: Sequence[Matcher], start: float, end: float) -> tuple[Labels, ...]:
         return self.select(matchers, start, end).labels
 
+    def series_count(self) -> int:
+        return len(self.samples)
+
     def label_names(self, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
         found = self.series(matchers, 0.0, float("inf"))
         return tuple(sorted({name for labels in found for name, _ in labels}))

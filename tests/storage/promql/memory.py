@@ -63,6 +63,10 @@ class Memory:
         """Return the series with samples in (start, end]."""
         return self.select(matchers, start, end).labels
 
+    def series_count(self) -> int:
+        """Return how many series there are."""
+        return len(self.data)
+
     def label_names(self, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
         """Return label names."""
         chosen = [one for one in self.data if all(m.matches(one) for m in matchers)]
