@@ -106,7 +106,7 @@ class Judge:
         self._half_stored = await self._perhaps_half_stored()
 
     async def arrived(self, source: str, appended: Appended, complete: bool) -> None:
-        """Wake the rules that these samples feed; returns at once, judging goes on by itself.
+        """Wake the rules that these samples feed; returns soon, judging goes on by itself.
 
         complete: the sender vouches that the request held whole scrapes.
         """
@@ -116,6 +116,8 @@ class Judge:
             if appended.fresh:
                 self._sources.heard(source, steady, appended.fresh[-1].time)
             return
+        for _ in self._feeds.learn(source, appended):
+            await asyncio.sleep(0)  # let others have their turn
         alone, whole = self._feeds.take(source, appended, steady, complete=complete)
         self._wish(alone | whole)
         self._wake(self._seats.values())

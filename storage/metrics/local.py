@@ -23,8 +23,8 @@ SMALL_SPAN = 2 * 3600.0
 SMALL_SAMPLES = 5_000
 """Samples loaded and evaluated on the event loop itself: a few milliseconds."""
 
-MANY_NEW = 1_000
-"""So many more series in the store, and a query that was small may not be so any more."""
+SMALL_SERIES = 2_000
+"""Series that a query on the event loop may match, whatever samples they have."""
 
 MOST_REMEMBERED = 8_192
 
@@ -54,8 +54,8 @@ class Series(Protocol):
         """Return the series that match and have a sample in (start, end]."""
         ...
 
-    def series_count(self) -> int:
-        """Return how many series there are; costs nothing."""
+    def matching(self, matchers: Sequence[Matcher]) -> int | None:
+        """Return how many series match, None where that is not known at once."""
         ...
 
     def label_names(self, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ class LocalMetrics:
         self._limits = limits or Limits()
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="query")
         self._waiting = 0
-        self._small: dict[str, int] = {}  # query -> how many series there were
+        self._small: dict[str, None] = {}
 
     def close(self) -> None:
         """Let go of the threads; queries that wait are dropped."""
@@ -142,20 +142,28 @@ class LocalMetrics:
             loaded = self._load(loads)
             return evaluate(expr, grid, loaded, self._limits), _samples(loaded)
 
-        series = self._series.series_count()
-        known = grid.is_instant and series - self._small.get(query, -MANY_NEW) < MANY_NEW
+        known = grid.is_instant and query in self._small and self._matches_few(loads)
         value, samples = work() if known else await self._apart(work)
         if grid.is_instant:
             near = all(load.end - load.start <= SMALL_SPAN for load in loads)
             plain = not any(isinstance(part, Subquery) for part in walk(expr))
-            self._remember(query, series, small=near and plain and samples <= SMALL_SAMPLES)
+            self._remember(query, small=near and plain and samples <= SMALL_SAMPLES)
         return value
 
-    def _remember(self, query: str, series: int, *, small: bool) -> None:
+    def _matches_few(self, loads: Sequence[Load]) -> bool:
+        """Say whether it is known that few series match: there may be more than last time."""
+        left = SMALL_SERIES
+        for load in loads:
+            count = self._series.matching(load.matchers)
+            if count is None or (left := left - count) < 0:
+                return False
+        return True
+
+    def _remember(self, query: str, *, small: bool) -> None:
         """Note whether the query may be answered on the event loop next time."""
         self._small.pop(query, None)
         if small:
-            self._small[query] = series
+            self._small[query] = None
             while len(self._small) > MOST_REMEMBERED:
                 del self._small[next(iter(self._small))]
 

@@ -167,18 +167,29 @@ class Index:
     def choose(self, matchers: Sequence[Matcher]) -> Chosen:
         """Return the series that satisfy all matchers, with their labels."""
         key = tuple(matchers)
-        metric = next((m.value for m in key if m.name == NAME and m.op is MatchOp.EQUAL), "")
         with self._lock:
-            stamp = self._forgot, self._added[metric] if metric else self._added[""]
-            known = self._remembered.get(key)
-            if known is not None and known.stamp == stamp:
-                self._remembered.move_to_end(key)
-                return known
+            stamp = self._stamp(key)
+        if (known := self.remembered(key)) is not None:
+            return known
         numbers = self.select(key)
         chosen = Chosen(numbers, Roster(self.labels_of(numbers.tolist())), stamp)
         with self._lock:
             self._remember(key, chosen)
         return chosen
+
+    def remembered(self, matchers: tuple[Matcher, ...]) -> Chosen | None:
+        """Return what `choose` would, if it need not look."""
+        with self._lock:
+            known = self._remembered.get(matchers)
+            if known is None or known.stamp != self._stamp(matchers):
+                return None
+            self._remembered.move_to_end(matchers)
+            return known
+
+    def _stamp(self, matchers: tuple[Matcher, ...]) -> tuple[int, int]:
+        """Return a number that changes with the series that could satisfy the matchers."""
+        named = (m.value for m in matchers if m.name == NAME and m.op is MatchOp.EQUAL)
+        return self._forgot, self._added[next(named, "")]
 
     def _remember(self, key: tuple[Matcher, ...], chosen: Chosen) -> None:
         before = self._remembered.pop(key, None)

@@ -76,9 +76,10 @@ class LocalSeries:
         numbers = self._store.index.select(matchers)
         return self._store.with_samples(numbers, last_ms_until(start), last_ms_until(end))
 
-    def series_count(self) -> int:
-        """Return how many series are known; costs nothing."""
-        return len(self._store.index)
+    def matching(self, matchers: Sequence[Matcher]) -> int | None:
+        """Return how many series match; None where they were not selected since some came."""
+        chosen = self._store.index.remembered(tuple(matchers))
+        return None if chosen is None else len(chosen.numbers)
 
     def label_names(self, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
         """Return the label names in use, sorted; with matchers, those of matching series."""

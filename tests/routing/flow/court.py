@@ -60,8 +60,8 @@ class MemorySeries:
     def series(self, matchers: Sequence[Matcher], start: float, end: float) -> tuple[Labels, ...]:
         return self.select(matchers, start, end).labels
 
-    def series_count(self) -> int:
-        return len(self.samples)
+    def matching(self, matchers: Sequence[Matcher]) -> int | None:
+        return sum(all(m.matches(labels) for m in matchers) for labels in self.samples)
 
     def label_names(self, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
         found = self.series(matchers, 0.0, float("inf"))

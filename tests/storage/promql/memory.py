@@ -63,9 +63,9 @@ class Memory:
         """Return the series with samples in (start, end]."""
         return self.select(matchers, start, end).labels
 
-    def series_count(self) -> int:
-        """Return how many series there are."""
-        return len(self.data)
+    def matching(self, matchers: Sequence[Matcher]) -> int | None:
+        """Return how many series match."""
+        return sum(all(m.matches(labels) for m in matchers) for labels in self.data)
 
     def label_names(self, matchers: Sequence[Matcher] = ()) -> tuple[str, ...]:
         """Return label names."""
