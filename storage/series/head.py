@@ -153,9 +153,9 @@ class Mark:
         parts: list[Readings] = []
         for begin in range(0, len(rows), AT_ONCE):
             part = slice(begin, begin + AT_ONCE)
-            times, values = _cells(self.times, chunk[part]), _cells(self.values, chunk[part])
             width = int(fill[part].max())
-            times, values = times[:, :width], values[:, :width]
+            times = _cells(self.times, chunk[part], width)
+            values = _cells(self.values, chunk[part], width)
             real = np.arange(width) < fill[part, None]
             real &= (times > after) & (times <= until)
             found = np.repeat(rows[part], np.count_nonzero(real, axis=1))
@@ -204,17 +204,20 @@ def _picked(
     return found
 
 
-def _cells(slabs: list[npt.NDArray[Any]], chunk: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return the chunks with these numbers, one a row."""
+def _cells(slabs: list[npt.NDArray[Any]], chunk: npt.NDArray[Any], width: int) -> npt.NDArray[Any]:
+    """Return the first `width` cells of the chunks with these numbers, one chunk a row.
+
+    Chunks that were begun together lie side by side: then nothing is copied.
+    """
     slab, cell = chunk // SLAB, chunk % SLAB
+    first, last = int(chunk[0]), int(chunk[-1])
+    if slab[0] == slab[-1] and last - first == len(chunk) - 1 and (np.diff(chunk) == 1).all():
+        return slabs[int(slab[0])][first % SLAB : last % SLAB + 1, :width]
     numbers = np.unique(slab).tolist()
-    if len(numbers) == 1:
-        only: npt.NDArray[Any] = slabs[numbers[0]][cell]
-        return only
-    cells = np.empty((len(chunk), CHUNK), dtype=slabs[0].dtype)
+    cells = np.empty((len(chunk), width), dtype=slabs[0].dtype)
     for number in numbers:
         here = slab == number
-        cells[here] = slabs[number][cell[here]]
+        cells[here] = slabs[number][cell[here], :width]
     return cells
 
 
