@@ -151,9 +151,13 @@ class Slack:
         try:
             ts = await self._say(place, shown, key, {}, thread)
         except Refused as refusal:
-            if refusal.error not in GONE:
+            if refusal.error in GONE:
+                to = place
+            elif message.purpose is Purpose.NOTICE and not refusal.fault:
+                to = address  # no other channel follows a notice, as one follows a page
+            else:
                 raise
-            ts = await self._direct(message, address, key, place)
+            ts = await self._direct(message, address, key, to)
         return Receipt(provider_id=ts, post=post)
 
     async def _direct(self, message: Message, address: str, key: str, place: str) -> str:

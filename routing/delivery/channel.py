@@ -139,7 +139,8 @@ class Channel(Protocol):
 
         address: a room's or a contact point's address.  key: the outbox key, for providers
         that can recognise a repeat.  post: for ROOM where this room's post already exists; for
-        PAGE the incident's post in a room of this channel (reply in its thread), if there is one.
+        PAGE and NOTICE by chat the incident's post in a room of this channel (reply in its
+        thread), if there is one.
         Raises TryLater or Rejected; anything else counts as TryLater.
         """
         ...

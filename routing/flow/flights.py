@@ -24,7 +24,7 @@ WAIT_FOR_ROOM = 30.0
 class Flight:
     """A claimed message that may go now.
 
-    place:   whose pace it keeps; a page into a room's thread keeps the room's.
+    place:   whose pace it keeps; what goes into a room's thread keeps the room's.
     post:    where the incident stands on that channel, if it does.
     refusal: why it cannot go at all, known before anybody is called.
     """
@@ -46,7 +46,8 @@ async def cleared(
     """Return those of `claimed` that may go, in order; in the transaction of the claim.
 
     A page that was answered is cancelled. A chat page waits for its room's first post; what
-    that post carried is noted as sent.   chat: names of the channels that are chat.
+    that post carried is noted as sent. A notice goes where the incident stands, and to the
+    person alone where it stands nowhere.   chat: names of the channels that are chat.
     """
     found = await incidents.get_many(tx, {it.incident for it in claimed if it.incident})
     flights = []
@@ -60,6 +61,11 @@ async def cleared(
         elif message.purpose is Purpose.PAGE and incident and message.channel in chat:
             flight = await _into_thread(tx, message, incident, now, sent_at)
             flights += [flight] if flight else []
+        elif message.purpose is Purpose.NOTICE and incident and message.channel in chat:
+            standing = await _standing(tx, incident, message.channel)
+            post = standing[0] if standing else None
+            place = (message.channel, post.address) if post else place
+            flights.append(Flight(message=message, place=place, post=post))
         elif message.purpose is Purpose.ROOM and message.incident:
             post = await posts.get(tx, message.incident, message.channel, message.address)
             flights.append(Flight(message=message, place=place, post=post))
@@ -76,11 +82,7 @@ async def _into_thread(
     A page on a channel where the incident has no room goes to the person's own address.
     """
     rooms = [room for room in incident.policy.rooms if room.channel == page.channel]
-    places = {it.address: it for it in await posts.of_incident(tx, incident.id)}
-    for room in rooms:
-        post = places.get(room.address)
-        if post is None or post.channel != page.channel:
-            continue
+    for post in await _standing(tx, incident, page.channel):
         if page.key not in post.asked:
             return Flight(message=page, place=(page.channel, post.address), post=post)
         await outbox.record_sent(
@@ -100,6 +102,13 @@ async def _into_thread(
     failed = [it for it in standing if it.status is DeliveryStatus.FAILED]
     refusal = f"its room is refused: {failed[0].error}" if failed else ""
     return Flight(message=page, place=(page.channel, page.address), refusal=refusal)
+
+
+async def _standing(tx: AsyncConnection, incident: Incident, channel: str) -> list[Post]:
+    """Return where the incident stands on a channel, in the order of its policy's rooms."""
+    stands = {(it.channel, it.address): it for it in await posts.of_incident(tx, incident.id)}
+    places = [(room.channel, room.address) for room in incident.policy.rooms]
+    return [stands[place] for place in places if place in stands and place[0] == channel]
 
 
 def sent_row(message: OutboxMessage, at: datetime) -> AuditRow:

@@ -17,8 +17,8 @@ from storage.model.incident import IncidentId
 from storage.sql.rows import as_row, chunks, insert
 from storage.sql.schema import SENT, WAITING, outbox
 
-PURPOSES = (Purpose.PAGE, Purpose.NOTICE, Purpose.ROOM)
-"""Who goes first among equally severe messages."""
+PURPOSES = (Purpose.PAGE, Purpose.ROOM, Purpose.NOTICE)
+"""Who goes first among equally severe messages; a room's first post asks people, as pages do."""
 
 OWN = ("urgency", "waiting_since", "leased_by", "leased_until")
 FIELDS = [column for column in outbox.c if column.name not in OWN]
@@ -89,7 +89,7 @@ async def claim_due(
 ) -> list[OutboxMessage]:
     """Lease up to `limit` due messages to `owner` for `lease` seconds, the most urgent first.
 
-    Order: criticals first, within a severity pages, notices, rooms, then the longest overdue.
+    Order: criticals first, within a severity pages, rooms, notices, then the longest overdue.
     Due: waiting, `not_before` has come, no lease is running, (channel, address) is not among
     `busy` and the channel not among `full`. A crashed owner's messages come back when its lease
     ends. Replicas never claim the same message: on PostgreSQL locked rows are skipped, on

@@ -168,6 +168,28 @@ async def test_without_a_thread_a_person_is_told_directly(
     assert told.actions == []
 
 
+async def test_a_notice_is_said_in_the_thread_and_names_the_person(
+    slack: SlackServer, channel: Slack
+) -> None:
+    post = await posted(channel)
+    await channel.send(NOTICE, "U2", "notice/ben", post)
+    (said,) = slack.thread("C1", post.message_id)
+    assert "<@U2>" in str(said.blocks)
+    assert "Taken by Ada" in str(said.blocks)
+    assert slack.messages("DU2") == []
+
+
+async def test_a_notice_goes_to_the_person_where_the_room_refuses_it(
+    slack: SlackServer, channel: Slack
+) -> None:
+    post = await posted(channel)
+    slack.space.channels["C1"].is_archived = True
+    await channel.send(NOTICE, "U2", "notice/ben", post)
+    assert len(slack.messages("DU2")) == 1
+    with pytest.raises(Rejected, match="is_archived"):
+        await channel.send(PAGE, "U2", "page/ben", post)
+
+
 async def test_what_a_crash_cut_off_is_looked_for(slack: SlackServer, channel: Slack) -> None:
     """Twice the same from a process that knows nothing of the first time: once in Slack."""
     post = await posted(channel)

@@ -87,6 +87,8 @@ async def test_worse_trouble_is_told_to_the_one_who_has_it(here: Town) -> None:
         ("slack-bob", "severity rose to critical")
     ]
     assert (await here.incident()).status is Status.ACKNOWLEDGED
+    (post,) = {sent.post.message_id for sent in here.slack.notices if sent.post}
+    assert post == "slack-1"
 
 
 async def test_steps_follow_one_another_and_each_is_taken_once(tmp_path: Path) -> None:

@@ -91,9 +91,9 @@ async def test_the_most_urgent_go_first(database: Database) -> None:
         message("info", severity=Severity.INFORMATIONAL, not_before=later(-99)),
     )
     first = [it.key for it in await claim(database, limit=3)]
-    assert first == ["late critical page", "critical page", "critical notice"]
+    assert first == ["late critical page", "critical page", "critical room"]
     rest = [it.key for it in await claim(database)]
-    assert rest == ["critical room", "warning page", "info"]
+    assert rest == ["critical notice", "warning page", "info"]
 
 
 async def test_busy_addresses_are_skipped(database: Database) -> None:
