@@ -18,6 +18,7 @@ from routing.incidents.machine import transition
 from routing.oncall.expand import Ring, rings_instead
 from routing.playbook import Playbook
 from storage.clock import Clock
+from storage.model.alert import Severity
 from storage.model.delivery import DeliveryStatus, OutboxMessage
 from storage.model.incident import Incident, IncidentId, Status
 from storage.model.person import PersonId
@@ -77,7 +78,7 @@ def instead(incident: Incident, lost: Lost, reason: str, moment: Moment) -> Deci
     sentence += shortened(flat(reason).rstrip("."), LONGEST_REASON)
     alive = lost.others_alive()
     own = [it.channel for it in alive if it.person == lost.person]
-    if own:
+    if own and not _leaves_chat_alone(incident, lost.page, own, moment.playbook):
         return _told(incident, f"{sentence}; {listed(own)} asks as well")
     page = PageStep(lost.page.round, lost.page.step)
     tried = {it.key for it in lost.step}
@@ -87,6 +88,8 @@ def instead(incident: Incident, lost: Lost, reason: str, moment: Moment) -> Deci
         asked = transition(incident, Rung(people), moment.now)
         told = _told(incident, f"{sentence}; {_going(rings, lost.person, moment)}")
         return replace(told, after=asked.incident, rings=rings)
+    if own:
+        return _told(incident, f"{sentence}; {listed(own)} asks as well")
     if alive:
         return _told(incident, f"{sentence}; no other way to {name}")
     gone = transition(incident, Undelivered(page.round, page.step), moment.now)
@@ -99,6 +102,15 @@ def instead(incident: Incident, lost: Lost, reason: str, moment: Moment) -> Deci
         effects=then.effects or told.effects,
         facts=told.facts + then.facts,
     )
+
+
+def _leaves_chat_alone(
+    incident: Incident, page: OutboxMessage, left: list[str], playbook: Playbook
+) -> bool:
+    """Say whether a critical alarm lost what rings, and only chat, which wakes nobody, is left."""
+    if incident.severity is not Severity.CRITICAL or page.channel in playbook.chat:
+        return False
+    return all(channel in playbook.chat for channel in left)
 
 
 def _told(incident: Incident, sentence: str) -> Decision:

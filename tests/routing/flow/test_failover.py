@@ -36,6 +36,7 @@ CHAT_FIRST = replace(
         Step(after=FIVE, targets=(SECOND,), by=("chat",)),
     ),
 )
+BOTH = ("chat", "sms")
 DOWN = TryLater("Slack does not answer")
 
 
@@ -159,10 +160,26 @@ async def test_an_sms_that_is_proven_lost_goes_on(here: Town) -> None:
         provider_id="sms-1", status=DeliveryStatus.FAILED, error="30003 unreachable"
     )
     await here.turn(3)
-    lost = "not delivered: sms to Ada: 30003 unreachable; slack asks as well"
+    lost = "not delivered: sms to Ada: 30003 unreachable; asking Bob by slack and sms"
     assert lost in await here.facts()
     page = next(it for it in await here.owed() if it.channel == "sms" and it.person == ADA)
     assert page.status is DeliveryStatus.FAILED
+    assert [sent.address for sent in here.sms.pages] == ["sms-ada", "sms-bob"]
+
+
+@pytest.mark.parametrize(("severity", "people"), [("critical", (ADA,)), ("warning", (ADA, BOB))])
+async def test_chat_that_asks_as_well_is_enough_where_nobody_is_left_or_it_is_not_critical(
+    tmp_path: Path, severity: str, people: tuple[PersonId, ...]
+) -> None:
+    book = replace(PLAYBOOK, oncall={"primary": OnCallList(name="primary", people=people)})
+    both = replace(POLICY, steps=(Step(after=timedelta(0), targets=(PRIMARY,), by=BOTH),))
+    async with town(tmp_path, replace(book, policies={"default": both})) as here:
+        here.sms.fault = Rejected("30003 unreachable")
+        await here.fire(alert(severity=severity))
+        await here.turn(3)
+        lost = "not delivered: sms to Ada: 30003 unreachable; slack asks as well"
+        assert lost in await here.facts()
+        assert (await here.incident()).rung == (ADA,)
 
 
 async def test_an_sms_with_proof_and_one_without(here: Town) -> None:
