@@ -1,7 +1,6 @@
 """`sum by (job) (...)` and the other aggregations: one operation over all groups and steps."""
 
 from collections.abc import Callable, Mapping
-from math import fsum
 from typing import Final
 
 import numpy as np
@@ -12,8 +11,8 @@ from storage.model.sample import Floats, Ints
 from storage.promql.groups import Groups, part_of
 from storage.promql.numbers import plain
 from storage.promql.over_time import HUGE, at_rank
+from storage.promql.sums import add_up
 from storage.promql.values import Frame
-from storage.promql.windows import is_doubtful
 
 
 def aggregate(op: str, frame: Frame, labels: tuple[str, ...], *, without: bool) -> Frame:
@@ -25,21 +24,26 @@ def aggregate(op: str, frame: Frame, labels: tuple[str, ...], *, without: bool) 
 
 
 def _sum(groups: Groups, frame: Frame) -> Floats:
-    """Add up; cells whose parts cancel each other out are added again exactly."""
-    values = np.where(frame.present, frame.values, 0.0)
-    sums = groups.fold(np.add, values)
-    if len(values) and values.min() >= 0:
-        return sums  # nothing cancels out
-    parts = groups.fold(np.add, np.abs(values))
-    doubtful = is_doubtful(sums, parts, values)
-    for group, step in np.argwhere(doubtful).tolist():
-        sums[group, step] = fsum(values[groups.rows_of(group), step])
-    return sums
+    return _total(groups, frame)[0]
+
+
+def _total(groups: Groups, frame: Frame) -> tuple[Floats, Floats]:
+    """Add up: (sums, what rounding took from them)."""
+    values = np.where(frame.present, frame.values, 0.0)[groups.order]
+    sizes = np.bincount(groups.member)
+    return add_up(
+        values,
+        np.fmax.reduceat(np.abs(values), groups.starts, axis=0) if len(values) else values,
+        int(sizes.max(initial=0)),
+        spread=lambda of_group: np.repeat(of_group, sizes, axis=0),
+        fold=lambda what: groups.fold_sorted(np.add, what),
+    )
 
 
 def _average(groups: Groups, frame: Frame) -> Floats:
     count = groups.count(frame.present)
-    means = _sum(groups, frame) / count
+    sums, taken = _total(groups, frame)
+    means = sums / count + taken / count
     lost = ~np.isfinite(means) & (count > 0)
     if lost.any():
         small = np.where(frame.present, np.ldexp(frame.values, -HUGE), 0.0)

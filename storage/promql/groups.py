@@ -60,9 +60,13 @@ class Groups:
 
     def fold(self, operation: np.ufunc, rows: Floats) -> Floats:
         """Reduce the rows of each group: (rows, steps) -> (groups, steps)."""
+        return self.fold_sorted(operation, rows[self.order])
+
+    def fold_sorted(self, operation: np.ufunc, rows: Floats) -> Floats:
+        """Reduce rows that are in `order` already."""
         if not self.keys:
             return np.zeros((0, rows.shape[1]))
-        folded: Floats = operation.reduceat(rows[self.order], self.starts, axis=0)
+        folded: Floats = operation.reduceat(rows, self.starts, axis=0)
         return folded
 
     def count(self, present: Bools) -> Ints:

@@ -15,13 +15,14 @@ HUGE = 64
 
 def total(windows: Windows) -> Judged:
     """Add the window up."""
-    return windows.total(), windows.count > 0
+    return windows.total()[0], windows.count > 0
 
 
 def average(windows: Windows) -> Judged:
     """Return the mean; also where the plain sum would overflow."""
     with np.errstate(all="ignore"):
-        means = windows.total() / windows.count
+        sums, taken = windows.total()
+        means = sums / windows.count + taken / windows.count
         lost = ~np.isfinite(means) & (windows.count > 0)
         if lost.any():
             small = windows.fold(np.add, np.ldexp(windows.flat.values, -HUGE))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import fsum
 from typing import TypeVar
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from storage.errors import QueryError
 from storage.model.labels import Labels
 from storage.model.sample import Bools, Floats, Ints, Selection, is_stale
+from storage.promql.sums import add_up
 from storage.promql.values import Frame
 
 Numeric = TypeVar("Numeric", np.float64, np.int64)
@@ -20,9 +20,6 @@ CHUNK = 2_000_000
 
 BLOCK = 500_000
 """Windows laid out at once; bounds the memory of a long range query."""
-
-DOUBTFUL = 1e8
-"""A sum this much smaller than its parts lost half its digits and is added again exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +97,6 @@ def _starts(counts: Ints) -> Ints:
     return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
 
 
-def is_doubtful(sums: Floats, parts: Floats, values: Floats) -> Bools:
-    """Say which sums lost too much to rounding; `parts` are the sums of the absolute values.
-
-    Whole numbers below 2**53 lose nothing.
-    """
-    doubtful: Bools = np.isfinite(parts) & (parts > DOUBTFUL * np.abs(sums))
-    if doubtful.any() and parts[doubtful].max() < 2.0**53 and np.all(values == np.rint(values)):
-        doubtful[...] = False
-    return doubtful
-
-
 @dataclass(frozen=True, slots=True)
 class Windows:
     """For each series and step the samples in (until - length, until].
@@ -175,18 +161,21 @@ class Windows:
             and np.all(begins < ends)
         )
 
-    def total(self) -> Floats:
-        """Add up each window; 0 in an empty one. Exact where parts cancel each other out."""
-        values = self.flat.values
-        with np.errstate(invalid="ignore", over="ignore"):
-            sums = np.where(self.count > 0, self.fold(np.add, values), 0.0)
-            if len(values) and values.min() >= 0:
-                return sums  # nothing cancels out
-            parts = np.where(self.count > 0, self.fold(np.add, np.abs(values)), 0.0)
-        doubtful = is_doubtful(sums, parts, values)
-        for row, step in np.argwhere(doubtful).tolist():
-            sums[row, step] = fsum(values[self.first[row, step] : self.end[row, step]])
-        return sums
+    def total(self) -> tuple[Floats, Floats]:
+        """Add up each window: (sums, what rounding took from them); 0 in an empty window."""
+        values, each = self.flat.values, np.diff(self.flat.starts)
+        some = each > 0
+        most = (
+            np.fmax.reduceat(np.abs(values), self.flat.starts[:-1][some]) if some.any() else values
+        )
+        sums, lost = add_up(
+            values,
+            most,
+            int(self.count.max(initial=0)),
+            spread=lambda of_series: np.repeat(of_series, each[some]),
+            fold=lambda what: np.where(self.count > 0, self.fold(np.add, what), 0.0),
+        )
+        return sums, lost
 
     def each(self, least: int, judge: "Callable[[Chunk], Floats]") -> Floats:
         """Apply `judge` to all windows of `least` samples or more; NaN for the others."""
