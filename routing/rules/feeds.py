@@ -78,6 +78,7 @@ class Feeds:
         self.sources = sources
         self.scrapes = Scrapes()
         self.rules: dict[str, Watched] = {}
+        self._combines = False
         self._by_name: dict[str, list[tuple[Watched, tuple[Matcher, ...]]]] = {}
         self._any_name: list[tuple[Watched, tuple[Matcher, ...]]] = []
         self._known: dict[str, dict[int, int]] = {}  # source -> series -> place in `_all`
@@ -96,6 +97,7 @@ class Feeds:
                 self.rules[key] = watched
                 for matchers in watched.needs.selectors:
                     self._index(watched, matchers)
+        self._combines = any(not watched.needs.alone for watched in self.rules.values())
         self._begin_anew()
 
     def _index(self, watched: Watched, matchers: tuple[Matcher, ...]) -> None:
@@ -131,6 +133,8 @@ class Feeds:
         arrivals = list(self._arrivals(source, (source,), appended, touched))
         if arrivals:
             self.sources.heard(source, steady, max(arrival.time for arrival in arrivals))
+        if not self._combines:
+            return set(touched), set()  # then nobody asks whether a scrape is whole
         return set(touched), self.scrapes.take(arrivals, steady, complete=complete)
 
     def take_recorded(self, by: Watched, appended: Appended) -> set[str]:
