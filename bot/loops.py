@@ -7,7 +7,7 @@ from contextlib import suppress
 import structlog
 
 from storage.clock import Clock, Steady
-from storage.errors import StorageUnavailable
+from storage.errors import MetricsUnavailable, StorageUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -78,7 +78,7 @@ class Loop:
         if trouble == self._trouble:
             return
         self._trouble = trouble
-        if isinstance(error, StorageUnavailable):
+        if isinstance(error, (StorageUnavailable, MetricsUnavailable)):  # says all there is to say
             log.error("loop failed", loop=self.name, error=str(error))
         else:
             log.error("loop failed", loop=self.name, exc_info=error)

@@ -4,6 +4,7 @@ Every listener acknowledges first and at once; the work follows as a task of its
 """
 
 import asyncio
+import logging
 import re
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -13,6 +14,7 @@ from typing import Any
 import structlog
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.logger.messages import warning_client_prioritized_and_token_skipped
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.channels.slack import NAME, Slack, SlackOptions
@@ -75,7 +77,7 @@ class SlackMouth:
                 enterprise_id=None, team_id=None, bot_token=options.bot_token.reveal()
             )
 
-        app = AsyncApp(client=web, authorize=authorize, name="tocsin")
+        app = AsyncApp(client=web, authorize=authorize, name="tocsin", logger=_bolt_log())
         for name in (COMMAND, *(SHORT_FORMS if short_forms else ())):
             app.command(f"/{name}")(self._command)
         app.action(re.compile(".*"))(self._button)
@@ -234,3 +236,14 @@ class SlackMouth:
 def _unescaped(text: str) -> str:
     """Undo what Slack escapes in what people type."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _bolt_log() -> logging.Logger:
+    """Return Bolt's log without its remark that SLACK_BOT_TOKEN, which it looks up, goes unused."""
+    bolt = logging.getLogger("slack_bolt.tocsin")
+    bolt.addFilter(_is_worth_telling)  # once, however often it is added
+    return bolt
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    return record.getMessage() != warning_client_prioritized_and_token_skipped()

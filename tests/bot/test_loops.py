@@ -7,7 +7,7 @@ import pytest
 from bot.beat import Beat
 from bot.loops import Loop, failing, stuck
 from storage.clock import SystemClock
-from storage.errors import StorageUnavailable
+from storage.errors import MetricsUnavailable, StorageUnavailable
 
 
 class LateClock(SystemClock):
@@ -40,7 +40,9 @@ async def test_a_wake_during_the_work_is_one_more_turn() -> None:
     assert len(turns) == 2
 
 
-@pytest.mark.parametrize("error", [ValueError("no"), StorageUnavailable("disk full")])
+@pytest.mark.parametrize(
+    "error", [ValueError("no"), StorageUnavailable("disk full"), MetricsUnavailable("away")]
+)
 async def test_a_loop_turns_on_after_an_error(error: Exception) -> None:
     clock, turns = LateClock(), []
 

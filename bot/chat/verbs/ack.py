@@ -1,5 +1,7 @@
 """`ack`: take incidents, so that nobody else is woken."""
 
+from datetime import timedelta
+
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import answered
 from routing.flow.desks import Desks
@@ -9,6 +11,9 @@ from storage.model.person import Permission
 from storage.sql import incidents
 from storage.units import human_duration
 
+LONGEST = timedelta(days=30)
+"""Whoever needs longer says so again: a fault that fires unheard for years is forgotten."""
+
 
 async def run(ask: Ask, desks: Desks) -> Reply:
     """`ack 42 43 for 2h looking at it`: take the incidents; escalation stops.
@@ -17,6 +22,8 @@ async def run(ask: Ask, desks: Desks) -> Reply:
     undo the others.
     """
     numbers = ask.incidents
+    if ask.hold is not None and not timedelta(0) < ask.hold <= LONGEST:
+        return Reply(f"An acknowledgement lasts between 1s and {LONGEST.days}d.", refused=True)
     if not numbers:
         async with desks.database.reading() as tx:
             waiting = await incidents.asked(tx, ask.person.id)

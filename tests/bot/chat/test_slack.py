@@ -35,6 +35,14 @@ async def test_a_command_is_answered_to_the_one_who_typed_it(place: Office) -> N
     assert place.server.space.ephemerals[-1].visible_to == "U1"
 
 
+async def test_a_token_in_the_environment_is_no_cause_for_a_warning(
+    place: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-of-the-configuration")
+    place.another_mouth()
+    assert [record.getMessage() for record in caplog.records if "token" in record.msg] == []
+
+
 async def test_no_word_at_all_is_help(place: Office) -> None:
     assert "ack" in await place.ask("")
 

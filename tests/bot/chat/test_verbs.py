@@ -65,6 +65,14 @@ async def test_resolve_closes_and_says_what_still_fires(square: Square) -> None:
     assert (await square.say("ack 1", who=BOB)).text.startswith("#1 is already resolved by Ada")
 
 
+async def test_nobody_takes_an_incident_for_years(square: Square) -> None:
+    await square.town.fire()
+    for hold in ("100y", "31d", "0s"):
+        answer = (await square.say(f"ack 1 for {hold}")).text
+        assert answer == "An acknowledgement lasts between 1s and 30d."
+    assert "yours for 30 d" in (await square.say("ack 1 for 30d")).text
+
+
 async def test_snooze_needs_a_number_and_a_duration(square: Square) -> None:
     await square.town.fire()
     assert (await square.say("snooze 30m")).text == (
