@@ -9,8 +9,13 @@ from typing import Any
 import promql_parser
 
 from routing.rules.template import Template
+from storage.errors import QueryError
 from storage.model.labels import Matcher
-from storage.promql.plan import per_series, selectors
+from storage.model.sample import Selection
+from storage.promql.evaluate import Grid, evaluate
+from storage.promql.instant import OF_TIME
+from storage.promql.locate import ungrouped
+from storage.promql.plan import per_series, plan, selectors
 from storage.promql.tree import (
     COMPARISONS,
     Binary,
@@ -22,9 +27,14 @@ from storage.promql.tree import (
     kind,
     walk,
 )
+from storage.promql.values import Matrix
 
 NEVER = timedelta(0)
 ABSENCE = frozenset({"absent", "absent_over_time"})
+OF_NOTHING = ABSENCE | {"vector"} | OF_TIME.keys()
+"""Functions that answer without any series; all others only pass on what they get."""
+EVERY_HOUR = Grid(0.0, 7 * 86_400.0, 3_600.0)
+"""A week: rules may hold at some hours and on some days only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,12 +139,29 @@ class Needs:
         ranges = [part.range_ms for part in parts if isinstance(part, Window | Subquery)]
         return cls(
             alone=all(map(per_series, trees)) and not rule.records,
-            absence=any(isinstance(part, Call) and part.name in ABSENCE for part in parts),
+            absence=any(isinstance(part, Call) and part.name in ABSENCE for part in parts)
+            or speaks_of_nothing(rule.tree),
             selectors=tuple(dict.fromkeys(found for tree in trees for found in selectors(tree))),
             window=max(ranges, default=0) / 1000.0,
             evidence=evidence_of(rule.expr, rule.tree),
             clearance=evidence_of(rule.clear_when, rule.clear_tree) if rule.clear_tree else "",
         )
+
+
+def speaks_of_nothing(tree: Expr) -> bool:
+    """Say whether a query is true where there are no series at all, as `absent(x)` is.
+
+    So is `(count(up) or vector(0)) < 3`.
+    """
+    calls = {part.name for part in walk(tree) if isinstance(part, Call)}
+    if kind(tree) is not Kind.VECTOR or not calls & OF_NOTHING:
+        return False
+    try:
+        nothing = dict.fromkeys(plan(tree, EVERY_HOUR), Selection.empty())
+        found = evaluate(tree, EVERY_HOUR, nothing)
+    except QueryError:
+        return False
+    return isinstance(found, Matrix) and bool(found.present.any())
 
 
 def evidence_of(expr: str, tree: Expr) -> str:
@@ -144,7 +171,7 @@ def evidence_of(expr: str, tree: Expr) -> str:
     """
     if not isinstance(tree, Binary) or tree.op not in COMPARISONS or tree.to_bool:
         return ""
-    node: Any = promql_parser.parse(expr)
+    node: Any = promql_parser.parse(ungrouped(expr))
     while type(node).__name__ == "ParenExpr":
         node = node.expr
     if kind(tree.right) is Kind.SCALAR and kind(tree.left) is Kind.VECTOR:

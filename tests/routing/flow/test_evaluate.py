@@ -142,6 +142,17 @@ async def test_absence_is_seen_in_silence_but_not_before_anybody_could_speak() -
     assert ("Gone", "", "resolved") in court.told
 
 
+async def test_a_count_of_what_nobody_ever_sent_is_absence_too() -> None:
+    court = Court("{alert: Gone, expr: (count(up) or vector(0)) < 1, for: 1m}", prom=MINUTE)
+    await court.turn(30)
+    assert court.told == []
+    await court.turn(200)
+    assert ("Gone", "", "firing") in court.told
+    await court.send("up", 1)
+    await court.turn(1)
+    assert ("Gone", "", "resolved") in court.told
+
+
 async def test_a_source_that_never_spoke_is_missed() -> None:
     court = Court(HOT, edge=MINUTE)
     await court.turn(60)

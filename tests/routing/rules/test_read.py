@@ -68,6 +68,28 @@ def test_what_judging_needs_is_worked_out_from_the_query() -> None:
     assert Needs.of(hot).evidence == "(cpu_busy)"
     assert Needs.of(errors).evidence == 'job:errors:rate1m{job="shop"}'
     assert not Needs.of(hot).absence
+    grouped = parse_rules(SHOP.replace("> 5", "> 5_000"), "f")[0].rules[1]
+    assert Needs.of(grouped).evidence == Needs.of(errors).evidence
+
+
+@pytest.mark.parametrize(
+    ("expr", "absence"),
+    [
+        ("absent(up)", True),
+        ("absent_over_time(up[5m]) and on() hour() > 8", True),
+        ('(count(redis_instance_info{role="master"}) or vector(0)) < 1', True),
+        ("(sum(rate(orders_total[5m])) or vector(0)) < 1 and on() hour() >= 9", True),
+        ("vector(1) unless on() up == 1", True),
+        ("(sum(errors) or vector(0)) > 5", False),
+        ("sum(errors) or vector(0) > 5", False),
+        ("(sum(errors) or vector(0)) / sum(requests) > 0.05", False),
+        ("rate(errors[5m]) > 1_000 and on() day_of_week() == 6", False),
+        ("up == 0", False),
+    ],
+)
+def test_absence_is_whatever_holds_where_there_are_no_series(expr: str, absence: bool) -> None:
+    text = f"groups: [{{name: a, rules: [{{alert: A, expr: '{expr}'}}]}}]"
+    assert Needs.of(parse_rules(text, "f")[0].rules[0]).absence is absence
 
 
 def test_a_rule_is_named_by_name_labels_and_query_alone() -> None:
