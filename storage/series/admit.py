@@ -34,6 +34,9 @@ class Verdict(IntEnum):
     DUPLICATE = 4
     OUT_OF_ORDER = 5
     SOURCE_LIMIT = 6
+    TOO_MANY_LABELS = 7
+    LABELS_TOO_LONG = 8
+    NOT_UNICODE = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +163,9 @@ class _Room:
 
     def verdict(self, labels: Labels, source: str, series: int) -> Verdict:
         """Say whether a new series fits, where there are `series` already."""
-        if not _fits(labels, series, self._options):
+        if (unfit := _unfit(labels, self._options)) is not None:
+            return unfit
+        if series >= self._options.max_series:
             return Verdict.LIMIT
         if source not in self._most:
             self._most[source] = self._options.series_of(source)
@@ -170,12 +175,13 @@ class _Room:
         return Verdict.STORED
 
 
-def _fits(labels: Labels, series: int, options: SeriesOptions) -> bool:
-    return (
-        series < options.max_series
-        and len(labels) <= options.max_labels
-        and 0 <= _bytes(labels) <= options.max_label_bytes
-    )
+def _unfit(labels: Labels, options: SeriesOptions) -> Verdict | None:
+    """Say why a series with these labels is never taken; None where it may be."""
+    if len(labels) > options.max_labels:
+        return Verdict.TOO_MANY_LABELS
+    if (size := _bytes(labels)) < 0:
+        return Verdict.NOT_UNICODE
+    return Verdict.LABELS_TOO_LONG if size > options.max_label_bytes else None
 
 
 def _bytes(labels: Labels) -> int:
@@ -259,7 +265,16 @@ def _example(
         case Verdict.TOO_FAR_IN_FUTURE:
             return f"{where} is more than {options.future} after now ({_clock(now)})"
         case Verdict.LIMIT:
-            return f"{where}: {_limit(sample.labels, options)}"
+            known = f"there are {options.max_series} already; known series go on"
+            return f"{where}: a new series, and {known}"
+        case Verdict.TOO_MANY_LABELS:
+            allowed = f"at most {options.max_labels} are allowed"
+            return f"{where}: a new series of {len(sample.labels)} labels; {allowed}"
+        case Verdict.LABELS_TOO_LONG:
+            size, allowed = _bytes(sample.labels), f"at most {options.max_label_bytes} are allowed"
+            return f"{where}: a new series with {size} bytes of labels; {allowed}"
+        case Verdict.NOT_UNICODE:
+            return f"{where}: its labels are not valid Unicode (half of a surrogate pair)"
         case Verdict.SOURCE_LIMIT:
             most = options.series_of(source)
             return f"{where}: a new series, and {source} has its {most} already; known ones go on"
@@ -267,17 +282,6 @@ def _example(
             return f"{where} is stored already; the first value stays"
         case _:
             return f"{where} is more than {options.out_of_order} before the series' newest sample"
-
-
-def _limit(labels: Labels, options: SeriesOptions) -> str:
-    if len(labels) > options.max_labels:
-        return f"a new series of {len(labels)} labels; at most {options.max_labels} are allowed"
-    if _bytes(labels) < 0:
-        return "its labels are not valid Unicode (half of a surrogate pair)"
-    if _bytes(labels) > options.max_label_bytes:
-        most = options.max_label_bytes
-        return f"a new series with {_bytes(labels)} bytes of labels; at most {most} are allowed"
-    return f"a new series, and there are {options.max_series} already; known series go on"
 
 
 def _written(seconds: float) -> str:

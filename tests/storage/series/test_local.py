@@ -143,11 +143,11 @@ REFUSALS = [
     pytest.param(Sample(up(), -1e308, 1.0), "too_old",
         'up{instance="0"} at time -1e+308 is more than 1:00:00 before now '
         "(2026-03-02T12:00:00.000Z)", id="before-all-time"),
-    pytest.param(at(labels=Labels.of({str(n): "x" for n in range(65)})), "limit",
+    pytest.param(at(labels=Labels.of({str(n): "x" for n in range(65)})), "too_many_labels",
         None, id="many-labels"),
-    pytest.param(at(labels=up(pod="x" * 5000)), "limit",
+    pytest.param(at(labels=up(pod="x" * 5000)), "labels_too_long",
         None, id="long-labels"),
-    pytest.param(at(labels=Labels.of(a="\ud800")), "limit",
+    pytest.param(at(labels=Labels.of(a="\ud800")), "not_unicode",
         '{a="\ud800"} at 2026-03-02T12:00:00.000Z: its labels are not valid Unicode '
         "(half of a surrogate pair)", id="not-unicode"),
 ]
