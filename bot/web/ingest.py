@@ -28,8 +28,9 @@ SOURCE_HEADER = "x-tocsin-source"
 SOON = {"Retry-After": "1"}
 IN_A_THREAD = 64 << 10
 """Bytes; larger bodies are decoded beside the loop, so that others are answered meanwhile."""
-SPARE = 256 << 10
-"""Bytes over the limit that are still read, so that the sender hears why it is refused."""
+SPARE = 32 << 20
+"""Bytes over the limit that are still read and thrown away: a sender whose connection is closed
+while it sends sees a reset instead of the reason."""
 TELL_EVERY = 60.0
 
 
