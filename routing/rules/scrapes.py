@@ -132,8 +132,10 @@ class Scrapes:
                 self._open.setdefault(arrival.target, {})[arrival.time] = scrape
             touched[arrival.target, arrival.time] = scrape
             scrape.take(arrival, steady)
-        due = [scrape for scrape in touched.values() if complete or self._is_whole(scrape)]
-        return ready | self._finish(due) | self._crowd_out()
+        for scrape in sorted(touched.values(), key=lambda scrape: scrape.time):
+            if complete or self._is_whole(scrape):  # by what the one before turned out to be
+                ready |= self._finish([scrape])
+        return ready | self._crowd_out()
 
     def settle(self, steady: float) -> set[str]:
         """Finish what was quiet for long enough, or took too long; return its rules."""
@@ -189,7 +191,12 @@ class Scrapes:
             self._series[scrape.target] = (scrape.time, scrape.live)
 
     def _is_whole(self, scrape: Scrape) -> bool:
-        """Say whether it is proven; one that a newer overtook need not name what is gone."""
+        """Say whether it is proven; one that a newer overtook need not name what is gone.
+
+        While an older one is half there, nobody knows what this one has to name.
+        """
+        if any(time < scrape.time for time in self._open.get(scrape.target, ())):
+            return False
         counted, series = self._series.get(scrape.target, (scrape.time, set[int]()))
         return scrape.is_whole(series if counted < scrape.time else set())
 

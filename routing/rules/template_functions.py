@@ -32,6 +32,10 @@ class Row:
     labels: Mapping[str, str]
     value: float
 
+    def __str__(self) -> str:
+        """Write as Go prints the whole of it."""
+        return f"{{{shown(self.labels)} {shown(self.value)}}}"
+
 
 def number(value: Any) -> float:
     """Read what Prometheus' humanize functions accept: a number, or a text that is one."""

@@ -52,6 +52,17 @@ def test_a_series_that_ended_must_be_marked_before_a_scrape_is_whole() -> None:
     assert scrapes.take([marker], 11.0, complete=False) == {RULE}
 
 
+def test_of_two_scrapes_in_one_request_the_newer_must_tell_what_the_older_had() -> None:
+    scrapes = Scrapes()
+    second = whole(20, {1}, {1, 2})
+    marker = next(arrival for arrival in second if arrival.ended)
+    second.remove(marker)
+    both = [*second, *whole(10, {1, 2}, set())]
+    assert scrapes.take(both, 0.0, complete=False) == {RULE}
+    assert scrapes.horizon(RULE) == 20
+    assert scrapes.take([marker], 1.0, complete=False) == {RULE}
+
+
 def test_what_is_unproven_settles_and_what_never_settles_is_given_up() -> None:
     scrapes = Scrapes()
     scrapes.take([sample(10, 1)], 0.0, complete=False)

@@ -48,6 +48,7 @@ def write(text: str, value: float = 0.5, labels: dict[str, str] | None = None) -
     ("{{ $n := 1 }}{{ if true }}{{ $n = 2 }}{{ end }}{{ $n }}", "2"),
     ("{{ $n := 1 }}{{ if true }}{{ $n := 2 }}{{ end }}{{ $n }}", "1"),
     ("{{ query \"metric{instance='a'}\" | first | value }}", "11"),
+    ("{{ query \"metric{instance='a'}\" | first }}", "{map[__name__:metric instance:a] 11}"),
     ("{{ query \"metric{instance='a'}\" | first | label \"instance\" }}", "a"),
     ("{{ $x := query \"metric\" | first }}{{ $x.Labels.foo }}|{{ ($x).Value }}", "|21"),
     ("{{ range query \"metric\" | sortByLabel \"instance\" }}{{.Labels.instance}}:{{end}}",
