@@ -195,10 +195,10 @@ class Scrapes:
 
         While an older one is half there, nobody knows what this one has to name.
         """
-        if any(time < scrape.time for time in self._open.get(scrape.target, ())):
-            return False
         counted, series = self._series.get(scrape.target, (scrape.time, set[int]()))
-        return scrape.is_whole(series if counted < scrape.time else set())
+        if not scrape.is_whole(series if counted < scrape.time else set()):
+            return False
+        return not any(time < scrape.time for time in self._open.get(scrape.target, ()))
 
     def _crowd_out(self) -> set[str]:
         many = sum(map(len, self._open.values()))

@@ -1,5 +1,6 @@
 """When a scrape is whole: vouched for, proven by its own report, or quiet for long enough."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,6 +80,19 @@ def test_a_straggler_concerns_its_rules_at_once() -> None:
     scrapes.take([sample(10, 1)], 0.0, complete=True)
     assert scrapes.take([sample(10, 2)], 1.0, complete=False) == {RULE}
     assert scrapes.horizon(RULE) is None
+
+
+@pytest.mark.parametrize("cut", [0, 1])
+def test_a_scrape_is_not_proven_before_it_is_known_what_it_has_to_name(cut: int) -> None:
+    """The second scrape lost all four series and has named two of them: more markers may come."""
+    first, second = whole(10.0, {1, 2, 3, 4}, set()), whole(20.0, set(), {1, 2, 3, 4})
+    markers = [arrival for arrival in second if arrival.ended]
+    early = [arrival for arrival in second if arrival not in markers[2:]]
+    scrapes = Scrapes()
+    scrapes.take([*first[: len(first) - cut], *early], 0.0, complete=False)
+    scrapes.take([*first[len(first) - cut :]], 0.0, complete=False)
+    assert scrapes.horizon(RULE) == 20.0
+    assert scrapes.take(markers[2:], 0.0, complete=False) == {RULE}
 
 
 SERIES = st.sets(st.integers(1, 4))
