@@ -25,7 +25,7 @@ class Card:
     """An incident as it stands in a room.
 
     asked:    addresses of those who are asked to answer.
-    shown_at: Unix seconds, when it was first delivered here; 0.0 where that was before a restart.
+    shown_at: Unix seconds, when it was first delivered here; 0.0 where a restart forgot it.
     """
 
     room: str

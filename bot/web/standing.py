@@ -2,7 +2,7 @@
 
 from bot.channels.console import NAME, Console
 from routing.delivery import body
-from storage.model.delivery import Purpose
+from storage.model.delivery import OutboxMessage, Purpose
 from storage.model.incident import Status
 from storage.sql import incidents, outbox
 from storage.sql.database import Database
@@ -24,6 +24,12 @@ async def restore(console: Console, database: Database) -> int:
         for incident in sorted((*there, *over), key=lambda found: found.id):
             for message in await outbox.of_incident(tx, incident.id):
                 if message.channel == NAME and message.purpose is Purpose.ROOM:
-                    console.show(message.address, body.read(message.body))
+                    told = body.read(message.body)
+                    console.show(message.address, told, shown_at=_first_shown(message))
                     shown += 1
     return shown
+
+
+def _first_shown(message: OutboxMessage) -> float:
+    """Return when it first stood there (Unix seconds); 0.0 where the row tells of a later state."""
+    return message.sent_at.timestamp() if message.sent_at and message.revision == 0 else 0.0

@@ -14,9 +14,11 @@ from bot.chat.verb import Attachment, Reply
 from bot.web import pages
 from bot.web.standing import restore
 from routing.flow.receive import Receiver
-from storage.clock import SystemClock
+from storage.clock import Steady, SystemClock
 from storage.model.alert import Alert
+from storage.model.delivery import DeliveryStatus
 from storage.model.labels import Labels
+from storage.sql import outbox
 from tests.bot.web.conftest import Serve, Stage
 
 STATIC = Path(pages.__file__).parent / "static"
@@ -61,6 +63,19 @@ async def test_the_page_holds_no_inline_script_or_style(serve: Serve) -> None:
 def test_the_script_never_builds_markup_from_text(script: Path) -> None:
     banned = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function"
     assert not re.search(banned, script.read_text())
+
+
+async def test_a_restart_knows_when_an_incident_was_first_shown(stage: Stage) -> None:
+    await an_incident(stage.receiver)
+    at = SystemClock().utc_now()
+    now = Steady(SystemClock().steady() + 60)
+    async with stage.database.transaction() as tx:
+        for owed in await outbox.claim_due(tx, owner="us", now=now, lease=30, limit=9):
+            sent = DeliveryStatus.SENT
+            await outbox.record_sent(tx, owed, status=sent, provider_id="1", sent_at=at)
+    console = Console()
+    await restore(console, stage.database)
+    assert [card.shown_at for card in console.cards()] == [pytest.approx(at.timestamp())]
 
 
 async def test_incidents_stand_there_after_a_restart(serve: Serve, stage: Stage) -> None:
