@@ -28,7 +28,7 @@ LONGEST_TITLE, LONGEST_BODY, MOST_BYTES = 120, 600, 3_600
 
 _PINGS = re.compile(r"@(?=\w)|<(?=[!@#/a-zA-Z])|(?<=\])(?=\()|(?<=\w)(?=://)")
 _UNSEEN = "\u2060"
-INSTALL = "push needs apprise, which is not installed: pip install 'tocsin[push]'"
+INSTALL = "push needs apprise, which is not installed: pip install apprise"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

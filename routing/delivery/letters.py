@@ -164,6 +164,7 @@ def _chat_first(material: Material, person: Person) -> list[ContactPoint]:
 
 
 def _to_admins(material: Material, what: str, text: str) -> Iterator[OutboxMessage]:
+    """Tell every administrator; of a critical incident also outside chat, which may be down."""
     playbook, number = material.roster.playbook, material.incident.id
     title = f"#{number} {material.incident.title}"
     message = replace(
@@ -172,8 +173,12 @@ def _to_admins(material: Material, what: str, text: str) -> Iterator[OutboxMessa
         severity=material.incident.severity,
     )
     for admin in playbook.admins():
-        for to in _chat_first(material, admin)[:1]:
-            yield _owed(material, f"incident/{number}/{what}/{admin.id}", to, message, admin.id)
+        ways = _chat_first(material, admin)
+        outside = [it for it in ways if it.channel not in playbook.chat]
+        both = outside[:1] if material.incident.severity is Severity.CRITICAL else []
+        for to in dict.fromkeys([*ways[:1], *both]):
+            key = f"incident/{number}/{what}/{admin.id}/{to.channel}"
+            yield _owed(material, key, to, message, admin.id)
 
 
 def _rooms(

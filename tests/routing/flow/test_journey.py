@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from routing.delivery.channel import TryLater
 from routing.incidents.events import Acknowledge, Resolve, Snooze
 from routing.playbook import Route
 from storage.errors import NotAllowed, UnknownIncident
@@ -177,6 +178,13 @@ async def test_a_finished_policy_begins_again_and_tells_an_administrator(here: T
     assert (incident.status, incident.round, incident.step) == (Status.TRIGGERED, 1, 0)
     assert [sent.address for sent in here.slack.notices] == ["slack-root"]
     assert "nobody answered" in here.slack.notices[0].message.summary
+
+
+async def test_of_a_critical_an_administrator_hears_also_while_chat_is_away(here: Town) -> None:
+    here.slack.fault = TryLater("down")
+    await here.fire()
+    await here.turn(301 + 901, by=60)
+    assert any("nobody answered" in sent.message.summary for sent in here.sms.notices)
 
 
 async def test_two_people_acknowledge_at_once_and_one_wins(here: Town) -> None:
