@@ -62,6 +62,7 @@ def add_verbs(app: typer.Typer) -> None:
         "ack": "Take incidents: `ack 12 13 for 2h looking`; escalation stops.",
         "resolve": "Close incidents: `resolve 12 rolled back`.",
         "snooze": "Hear of incidents again later: `snooze 12 30m`.",
+        "escalate": "Ask the next people at once: `escalate 12 need a hand`.",
         "oncall": "Say who is on call; `oncall take 8h`: be it for a while.",
     }.items():
         app.command(name, help=summary, context_settings=told)(_verb(name))

@@ -11,6 +11,8 @@ from storage.model.incident import IncidentId
 from storage.units import parse_duration
 
 _NUMBERS = re.compile(r"#?[0-9]+(,#?[0-9]+)*[,:;]?")
+SHORT = {"aa": ["ack", "mine"], "res": ["resolve"], "esc": ["escalate"]}
+"""What is quick to type on a phone, from every mouth."""
 _LONGEST_NUMBER = 18  # digits; more would fit no database, and no incident has such a number
 
 
@@ -36,7 +38,8 @@ def parse(text: str) -> Said:
         tokens = tokens[1:]
     if not tokens:
         return Said(verb="")
-    verb, rest = tokens[0].lower().removeprefix("/"), tokens[1:]
+    verb = tokens[0].lower().removeprefix("/")
+    verb, *rest = [*SHORT.get(verb, [verb]), *tokens[1:]]
     incidents, hold, words = _front(rest)
     if hold is None and not incidents and len(words) > 1:
         later, hold, behind = _front(words[1:], numbers=False)

@@ -85,6 +85,14 @@ class SnoozeEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Escalate:
+    """A person wants the next step at once, whether or not they hold the incident."""
+
+    by: PersonId
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Resolve:
     """A person says that it is over."""
 
@@ -102,5 +110,6 @@ Event = (
     | AckExpired
     | Snooze
     | SnoozeEnded
+    | Escalate
     | Resolve
 )

@@ -18,6 +18,7 @@ from routing.incidents.events import (
     AckExpired,
     Acknowledge,
     AlertsChanged,
+    Escalate,
     EscalationDue,
     Event,
     GroupReady,
@@ -94,7 +95,7 @@ def transition(incident: Incident, event: Event, now: datetime) -> Transition:
         case Rung(people):
             heard = incident.rung + tuple(p for p in people if p not in incident.rung)
             return Transition(incident=replace(incident, rung=heard))
-        case Acknowledge() | Snooze() | Resolve():
+        case Acknowledge() | Snooze() | Resolve() | Escalate():
             return _person_answered(incident, event, now)
 
 
@@ -215,7 +216,7 @@ def _next_step(incident: Incident, because: str) -> Transition:
         return Transition(
             incident=after, effects=(*effects, Announce()), what="step", because=because
         )
-    finished = f"policy {incident.policy.name!r} is finished and nobody answered"
+    finished = f"policy {incident.policy.name!r} is finished: {because}"
     again = _begin_again(incident, f"{finished}; beginning again", what="repeat")
     tell = TellAdmins(f"finished/{incident.round}", finished)
     return replace(again, effects=(*again.effects, tell))
@@ -243,7 +244,7 @@ def _not_delivered(incident: Incident, step: int) -> Transition:
 
 
 def _person_answered(
-    incident: Incident, event: Acknowledge | Snooze | Resolve, now: datetime
+    incident: Incident, event: Acknowledge | Snooze | Resolve | Escalate, now: datetime
 ) -> Transition:
     """Do what a person asked, or say why the status forbids it."""
     if not incident.status.is_open:
@@ -290,6 +291,30 @@ def _person_answered(
                 undelivered=False,
             )
             return _answered(after, by, "resolved", event.note, "over")
+        case Escalate(by):
+            return _passed_on(incident, by, _said(f"escalated by {by}", event.note))
+
+
+def _passed_on(incident: Incident, by: PersonId, because: str) -> Transition:
+    """Ask the next ones now. Who holds it lets go of it, and a round begins with that step."""
+    if incident.status is Status.TRIGGERED:
+        return _next_step(incident, because)
+    if incident.status is Status.GATHERING:
+        after, effects = _ask_from_the_start(incident)
+        effects = (CancelTimer(TimerKind.GROUP_READY), *effects)
+        return Transition(incident=after, effects=effects, what="triggered", because=because)
+    free = replace(
+        incident,
+        status=Status.TRIGGERED,
+        round=incident.round + 1,
+        owner=None,
+        acknowledged_at=None,
+        snoozed_until=None,
+    )
+    on = _next_step(free, because)
+    held = (incident.owner,) if incident.owner and incident.owner != by else ()
+    tell: Effects = (Tell(held, "escalated", because),) if held else ()
+    return replace(on, effects=(*NO_TIMERS, Hush(), *tell, *on.effects))
 
 
 def _answered(

@@ -11,6 +11,7 @@ from storage.model.person import Permission
 from storage.sql import incidents
 from storage.units import human_duration
 
+MINE = "mine"
 LONGEST = timedelta(days=30)
 """Whoever needs longer says so again: a fault that fires unheard for years is forgotten."""
 
@@ -18,19 +19,20 @@ LONGEST = timedelta(days=30)
 async def run(ask: Ask, desks: Desks) -> Reply:
     """`ack 42 43 for 2h looking at it`: take the incidents; escalation stops.
 
-    Without a number: the one page that waits for the speaker's answer. One refusal does not
-    undo the others.
+    Without a number: the one page that waits for the speaker's answer; `ack mine`: all that do,
+    in one transaction. One refusal does not undo the others.
     """
-    numbers = ask.incidents
+    numbers, note = ask.incidents, ask.note
     if ask.hold is not None and not timedelta(0) < ask.hold <= LONGEST:
         return Reply(f"An acknowledgement lasts between 1s and {LONGEST.days}d.", refused=True)
     if not numbers:
         async with desks.database.reading() as tx:
             waiting = await incidents.asked(tx, ask.person.id)
-        if len(waiting) != 1:
+        mine = ask.words == (MINE,)
+        if not waiting or (len(waiting) > 1 and not mine):
             return _which(waiting)
-        numbers = (waiting[0].id,)
-    event = Acknowledge(by=ask.person.id, hold=ask.hold, note=ask.note)
+        numbers, note = tuple(incident.id for incident in waiting), "" if mine else note
+    event = Acknowledge(by=ask.person.id, hold=ask.hold, note=note)
     answers = await desks.incidents.apply_many(numbers, event, actor=ask.person.id, via=ask.via)
 
     def taken(incident: Incident) -> str:
@@ -57,7 +59,7 @@ def _which(waiting: list[Incident]) -> Reply:
 VERB = Verb(
     name="ack",
     usage="ack [incident...] [for <duration>] [note]",
-    summary="take incidents: escalation stops; without a number, your only page",
+    summary="take incidents: escalation stops; without a number your only page, `mine`: all",
     needs=Permission.RESPOND,
     run=run,
 )

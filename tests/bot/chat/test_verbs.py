@@ -56,6 +56,19 @@ async def test_ack_without_a_number_asks_which_of_several(square: Square) -> Non
     assert (await square.town.incident()).status is Status.TRIGGERED
 
 
+async def test_ack_mine_takes_all_that_wait_for_the_speaker(square: Square) -> None:
+    assert (await square.say("aa")).text == (
+        "Nothing waits for your answer. `ack 12` takes incident 12."
+    )
+    await square.town.fire(alert(), alert("DiskFull"))
+    assert (await square.say("aa", who=BOB)).refused
+    assert (await square.say("aa")).text == (
+        "#1 CheckoutSlow: yours for 4 h, escalation stopped\n"
+        "#2 DiskFull: yours for 4 h, escalation stopped"
+    )
+    assert (await square.town.incident()).status is Status.ACKNOWLEDGED
+
+
 async def test_resolve_closes_and_says_what_still_fires(square: Square) -> None:
     await square.town.fire()
     assert (await square.say("resolve")).refused
@@ -71,6 +84,21 @@ async def test_nobody_takes_an_incident_for_years(square: Square) -> None:
         answer = (await square.say(f"ack 1 for {hold}")).text
         assert answer == "An acknowledgement lasts between 1s and 30d."
     assert "yours for 30 d" in (await square.say("ack 1 for 30d")).text
+
+
+async def test_escalate_asks_the_next_ones_at_once(square: Square) -> None:
+    await square.town.fire()
+    await square.town.turn()
+    assert (await square.say("escalate")).text == "Which one? Say its number: `escalate 12`."
+    await square.say("ack 1")
+    assert (await square.say("escalate 1 need a hand")).text == (
+        "#1 CheckoutSlow: escalated, step 2 of 2 is asked now"
+    )
+    incident = await square.town.incident()
+    assert (incident.status, incident.owner, incident.step) == (Status.TRIGGERED, None, 1)
+    assert any("escalated by ada: need a hand" in fact for fact in await square.town.facts())
+    await square.say("resolve 1")
+    assert (await square.say("escalate 1", who=BOB)).refused
 
 
 async def test_snooze_needs_a_number_and_a_duration(square: Square) -> None:
@@ -240,11 +268,12 @@ async def test_oncall_takes_the_speakers_own_list_of_several(square: Square) -> 
 async def test_help_explains_all_and_one(square: Square) -> None:
     reply = await square.say("help")
     assert [usage.split()[0] for usage, _ in reply.table[1:]] == [
-        "ack", "alerts", "backtest", "help", "oncall", "report", "resolve", "show", "snooze",
+        "ack", "alerts", "backtest", "escalate", "help", "oncall", "report", "resolve",
+        "show", "snooze",
     ]  # fmt: skip
     assert (await square.say("help /ack")).text == (
         "ack [incident...] [for <duration>] [note]\n"
-        "Take incidents: escalation stops; without a number, your only page.\n"
+        "Take incidents: escalation stops; without a number your only page, `mine`: all.\n"
         "Needs the permission `respond`; you have `respond`."
     )
     assert "did you mean 'snooze'?" in (await square.say("help snoze")).text

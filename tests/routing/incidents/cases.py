@@ -7,6 +7,7 @@ from routing.incidents.events import (
     AckExpired,
     Acknowledge,
     AlertsChanged,
+    Escalate,
     EscalationDue,
     Event,
     GroupReady,
@@ -87,5 +88,6 @@ EVENTS: dict[str, Event] = {
     "acknowledgement runs out": AckExpired(0),
     "Grace snoozes for 1 h": Snooze(GRACE, HOUR),
     "snooze over": SnoozeEnded(0),
+    "Grace escalates": Escalate(GRACE),
     "Grace resolves": Resolve(GRACE),
 }

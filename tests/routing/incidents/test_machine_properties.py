@@ -10,6 +10,7 @@ from routing.incidents.events import (
     AckExpired,
     Acknowledge,
     AlertsChanged,
+    Escalate,
     EscalationDue,
     Event,
     GroupReady,
@@ -45,6 +46,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(SnoozeEnded, rounds),
     st.builds(Acknowledge, people, st.none() | holds),
     st.builds(Snooze, people, holds),
+    st.builds(Escalate, people),
     st.builds(Resolve, people),
 )
 
