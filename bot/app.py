@@ -213,6 +213,7 @@ class App:
             reload=self.reloader.reload,
             links=self.links,
             is_accepting=lambda: self._accepting,
+            more_routes=self.mouth.routes() if self.mouth is not None else (),
         )
 
     async def _with_demo(self, parts: Parts) -> Parts:
@@ -227,7 +228,8 @@ class App:
         demo = Demo(place, self.desks, parts.console)
         demo.start()
         self._open.push_async_callback(demo.stop)
-        return replace(parts, more_routes=demo.routes(), page_extras=[EXTRA])
+        routes = [*parts.more_routes, *demo.routes()]
+        return replace(parts, more_routes=routes, page_extras=[EXTRA])
 
     def hung_up(self) -> None:
         """Reload, as SIGHUP asks; what is refused stands in the log. Before all is open: nothing.

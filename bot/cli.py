@@ -126,9 +126,21 @@ def slack_manifest(
         bool,
         typer.Option("--short-forms", help="With /ack, /resolve, /alerts and /report."),
     ] = False,
+    http: Annotated[
+        str,
+        typer.Option(help="Not Socket Mode: our public address, where Slack is to call us."),
+    ] = "",
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="Socket Mode or HTTP, and which commands, as it says."),
+    ] = None,
 ) -> None:
     """Print the Slack app's manifest: paste it at https://api.slack.com/apps, then install."""
-    from bot.chat.manifest import manifest
+    from bot.chat.manifest import manifest, wanted
     from bot.chat.speak import verbs
+    from bot.config.read import read_config
 
-    print(manifest(verbs().values(), short_forms=short_forms), end="")
+    if config is not None:
+        known = wanted(read_config(config, os.environ))
+        http, short_forms = http or known.http, short_forms or known.short_forms
+    print(manifest(verbs().values(), short_forms=short_forms, http=http), end="")

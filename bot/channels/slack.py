@@ -30,11 +30,25 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackOptions:
-    """bot_token: `xoxb-...`, speaks.  app_token: `xapp-...`, listens over Socket Mode."""
+    """bot_token: `xoxb-...`, speaks. Exactly one of the others is set, and listens:
+
+    app_token:      `xapp-...`, over Socket Mode: Slack needs no way in.
+    signing_secret: over HTTP: Slack calls the app's Request URL and signs with it.
+    """
 
     bot_token: Secret
-    app_token: Secret
+    app_token: Secret | None = None
+    signing_secret: Secret | None = None
     api_url: str = "https://slack.com/api/"
+
+    def __post_init__(self) -> None:
+        """Refuse neither or both ways to listen; raises ValueError."""
+        if bool(self.app_token) == bool(self.signing_secret):
+            found = "found both" if self.app_token else "found neither"
+            raise ValueError(
+                f"{found} app_token and signing_secret; expected app_token (xapp-..., Socket Mode, "
+                "no public address needed) or signing_secret (Slack calls server.public_url)"
+            )
 
 
 class Slack:

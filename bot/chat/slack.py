@@ -1,6 +1,7 @@
-"""Slack's people: commands and buttons over Socket Mode, answered by the same verbs as anywhere.
+"""Slack's people: commands and buttons, answered by the same verbs as anywhere.
 
-Every listener acknowledges first and at once; the work follows as a task of its own.
+They come over Socket Mode or over HTTP, to the same listeners. Every listener acknowledges first
+and at once; the work follows as a task of its own.
 """
 
 import asyncio
@@ -16,10 +17,12 @@ from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.logger.messages import warning_client_prioritized_and_token_skipped
 from slack_sdk.web.async_client import AsyncWebClient
+from starlette.routing import Route
 
 from bot.channels.slack import NAME, Slack, SlackOptions
 from bot.chat import slack_reply
 from bot.chat.manifest import SHORT_FORMS
+from bot.chat.slack_http import SEAL, Door
 from bot.chat.slack_press import Press, misplaced, put_right
 from bot.chat.slack_socket import Socket
 from bot.chat.speak import speak, verb_of
@@ -50,12 +53,18 @@ Work = Callable[[], Awaitable[Reply]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """A sentence from Slack. delivery: the same when Slack delivers it again."""
+    """A sentence from Slack.
+
+    delivery: the same when Slack delivers it again.
+    seal:     the signature of the request that brought it over HTTP: the same only where somebody
+              sends the very request again.
+    """
 
     text: str
     user: str
     channel: str
     delivery: str
+    seal: str = ""
 
 
 class SlackMouth:
@@ -77,11 +86,22 @@ class SlackMouth:
                 enterprise_id=None, team_id=None, bot_token=options.bot_token.reveal()
             )
 
-        app = AsyncApp(client=web, authorize=authorize, name="tocsin", logger=_bolt_log())
+        app = AsyncApp(
+            client=web,
+            authorize=authorize,
+            name="tocsin",
+            logger=_bolt_log(),
+            request_verification_enabled=False,  # the door is stricter
+        )
         for name in (COMMAND, *(SHORT_FORMS if short_forms else ())):
             app.command(f"/{name}")(self._command)
         app.action(re.compile(".*"))(self._button)
-        self._socket = Socket(app, options.app_token.reveal(), web)
+        app.event(re.compile(".*"))(_event)
+        self._socket, self._door = None, None
+        if options.app_token:
+            self._socket = Socket(app, options.app_token.reveal(), web)
+        if options.signing_secret:
+            self._door = Door(app, options.signing_secret.reveal(), desks.clock)
         self._line: asyncio.Task[None] | None = None
         self._work: set[asyncio.Task[None]] = set()
         self._answers: OrderedDict[str, Reply] = OrderedDict()
@@ -89,14 +109,21 @@ class SlackMouth:
     @property
     def problem(self) -> str:
         """Why people in Slack are not heard at present; empty while they are."""
-        return self._socket.problem
+        return " ".join(way.problem for way in (self._socket, self._door) if way and way.problem)
+
+    def routes(self) -> list[Route]:
+        """Return what the web server serves for Slack; nothing with Socket Mode."""
+        return self._door.routes() if self._door is not None else []
 
     async def start(self) -> None:
         """Begin to listen; returns at once, also while Slack is away."""
-        self._line = asyncio.create_task(self._socket.run())
+        if self._socket is not None:
+            self._line = asyncio.create_task(self._socket.run())
 
     async def stop(self, patience: float = 5.0) -> None:
         """Listen no more, and let what was begun end within `patience` seconds."""
+        if self._door is not None:
+            self._door.close()
         if self._line is not None:
             self._line.cancel()
             await asyncio.gather(self._line, return_exceptions=True)
@@ -108,19 +135,24 @@ class SlackMouth:
 
     # what Bolt calls
 
-    async def _command(self, ack: Respond, body: dict[str, Any], respond: Respond) -> None:
+    async def _command(
+        self, ack: Respond, body: dict[str, Any], context: dict[str, Any], respond: Respond
+    ) -> None:
         await ack()
         name = str(body["command"]).removeprefix("/")
         text = _unescaped(str(body.get("text") or ""))
         said = Said(
             text=(text if name == COMMAND else f"{name} {text}").strip() or "help",
-            user=str(body["user_id"]),
-            channel=str(body["channel_id"]),
+            user=str(body.get("user_id") or ""),
+            channel=str(body.get("channel_id") or ""),
             delivery=str(body.get("trigger_id") or ""),
+            seal=str(context.get(SEAL) or ""),
         )
         self._begin(said, lambda: self._speak(said), respond)
 
-    async def _button(self, ack: Respond, body: dict[str, Any], respond: Respond) -> None:
+    async def _button(
+        self, ack: Respond, body: dict[str, Any], context: dict[str, Any], respond: Respond
+    ) -> None:
         await ack()
         press = Press.of(body)
         said = Said(
@@ -128,6 +160,7 @@ class SlackMouth:
             user=press.user,
             channel=press.channel,
             delivery=str(body.get("trigger_id") or ""),
+            seal=str(context.get(SEAL) or ""),
         )
         self._begin(said, lambda: self._press(press, said), respond)
 
@@ -142,9 +175,15 @@ class SlackMouth:
         task.add_done_callback(self._work.discard)
 
     async def _answer(self, said: Said, do: Work, respond: Respond) -> None:
-        """Do the work once, within bounds, and answer; whatever happens there is an answer."""
-        doing = asyncio.ensure_future(self._once(said, do))
+        """Do the work once, within bounds, and answer; whatever happens there is an answer.
+
+        A request that somebody sent again is no person's: it is answered nothing.
+        """
+        doing: asyncio.Future[Reply] | None = None
         try:
+            if said.seal and not await self._is_new(said.seal):
+                return
+            doing = asyncio.ensure_future(self._once(said, do))
             slow = verb_of(said.text)
             soon = 0.0 if slow is not None and slow.slow else SOON
             await asyncio.wait([doing], timeout=soon)
@@ -162,7 +201,8 @@ class SlackMouth:
             log.exception("a command from Slack failed", user=said.user)
             reply = Reply("That failed inside Tocsin and is in its log.", refused=True)
         finally:
-            doing.cancel()
+            if doing is not None:
+                doing.cancel()
         await self._show(said, reply, respond)
 
     async def _once(self, said: Said, do: Work) -> Reply:
@@ -224,6 +264,8 @@ class SlackMouth:
                     replace_original=False,
                     unfurl_links=False,
                 )
+            except ValueError:
+                return  # Slack named no place for an answer
             except Exception as error:
                 problem = type(error).__name__
             else:
@@ -231,6 +273,11 @@ class SlackMouth:
                     return
                 problem = f"status {answer.status_code}"
         log.warning("an answer to Slack was lost", reason=problem)
+
+
+async def _event(ack: Respond) -> None:
+    """Say that an event came; none is asked for, and what is not acknowledged comes again."""
+    await ack()
 
 
 def _unescaped(text: str) -> str:

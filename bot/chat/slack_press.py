@@ -37,16 +37,18 @@ class Press:
     @classmethod
     def of(cls, body: dict[str, Any]) -> "Press":
         """Read what Slack sends; whatever is missing or odd becomes empty."""
-        action, container = body["actions"][0], body.get("container") or {}
+        actions, container = body.get("actions"), _object(body.get("container"))
+        action = _object(actions[0] if isinstance(actions, list) and actions else None)
         try:
             claimed = json.loads(action.get("value") or "{}")["incident"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, LookupError, RecursionError):
             claimed = 0
+        place = _object(body.get("channel")).get("id") or container.get("channel_id")
         return cls(
             verb=str(action.get("action_id") or ""),
             incident=claimed if type(claimed) is int and 0 < claimed < 2**31 else 0,
-            user=str(body["user"]["id"]),
-            channel=str((body.get("channel") or container).get("id") or ""),
+            user=str(_object(body.get("user")).get("id") or ""),
+            channel=str(place or ""),
             ts=str(container.get("message_ts") or ""),
         )
 
@@ -55,6 +57,10 @@ class Press:
         """What a person would have typed: `snooze 12 30m`."""
         verb, _, rest = self.verb.partition(" ")
         return f"{verb} {self.incident} {rest}".strip()
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 async def misplaced(press: Press, desks: Desks, slack: Slack) -> str:

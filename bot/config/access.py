@@ -89,7 +89,7 @@ def _console(inspection: Inspection) -> None:
 
 
 def _slack(inspection: Inspection) -> None:
-    """Slack's two tokens are easily mixed up; each shows by its beginning what it is."""
+    """Slack's tokens are easily mixed up; each shows by its beginning what it is."""
     opened = inspection.config.opened.get("slack")
     for key, prefix, kind in _SLACK_TOKENS:
         token = getattr(opened.options, key, None) if opened else None
@@ -102,3 +102,17 @@ def _slack(inspection: Inspection) -> None:
             ("channels", "slack", key),
             f"{found}; expected the {kind}, which begins with {prefix}",
         )
+    secret = getattr(opened.options, "signing_secret", None) if opened else None
+    if isinstance(secret, Secret):
+        _signing_secret(inspection, secret.reveal())
+
+
+def _signing_secret(inspection: Inspection, secret: str) -> None:
+    """Whoever guesses it speaks as anybody; Slack's own are 32 hexadecimal digits."""
+    way: Way = ("channels", "slack", "signing_secret")
+    expected = "expected the app's Signing Secret (Basic Information > App Credentials)"
+    kind = next((kind for _, prefix, kind in _SLACK_TOKENS if secret.startswith(prefix)), "")
+    if kind:
+        inspection.add(way, f"found a token, the {kind}; {expected}")
+    elif len(secret) < _SHORTEST_TOKEN:
+        inspection.add(way, f"this secret can be guessed; {expected}")

@@ -102,7 +102,7 @@ class Parts:
     reload:        what `POST /-/reload` does; None: there is no such route.
     is_accepting:  False while shutting down: ingest is answered 503.
     links:         reads the signed links of messages; None: no page answers them.
-    more_routes:   what a special run adds (the demo).
+    more_routes:   what a channel (Slack over HTTP) or a special run (the demo) adds.
     page_extras:   scripts of our own that the console page loads besides (the demo's).
     """
 

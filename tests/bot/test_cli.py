@@ -377,6 +377,59 @@ def test_the_manifest_asks_for_what_is_used_and_no_more(run: Run) -> None:
     assert all(len(c["description"]) <= 2_000 for c in commands.values())
 
 
+HTTP = ("app_token", '"${APP}"'), ("signing_secret", "0123456789abcdef0123456789abcdef")
+PUBLIC = "server: {public_url: https://tocsin.example.com/}\ncommands: {short_forms: true}\n"
+CALLED = "https://tocsin.example.com/slack/events"
+
+
+def over_http(text: str = SOUND) -> str:
+    return text.replace(": ".join(HTTP[0]), ": ".join(HTTP[1]))
+
+
+@pytest.mark.parametrize("by_config", [False, True])
+def test_the_manifest_for_http_names_our_address_wherever_slack_calls(
+    run: Run, tmp_path: Path, by_config: bool
+) -> None:
+    said = ("--http", "https://tocsin.example.com", "--short-forms")
+    if by_config:
+        said = ("--config", written(tmp_path, over_http() + PUBLIC))
+    document = YAML(typ="safe").load(run("slack", "manifest", *said).out)
+    assert document["settings"]["socket_mode_enabled"] is False
+    assert document["settings"]["interactivity"] == {"is_enabled": True, "request_url": CALLED}
+    commands = document["features"]["slash_commands"]
+    assert {command["url"] for command in commands} == {CALLED}
+    assert len(commands) == 5
+
+
+def test_the_manifest_for_a_configuration_with_socket_mode(run: Run, tmp_path: Path) -> None:
+    ran = run("slack", "manifest", "--config", written(tmp_path, SOUND + PUBLIC))
+    document = YAML(typ="safe").load(ran.out)
+    assert document["settings"]["socket_mode_enabled"] is True
+    assert CALLED not in ran.out
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://tocsin.example.com",
+        "tocsin.example.com",
+        "https://127.0.0.1",
+        "https://[",
+        "https://",
+    ],
+)
+def test_an_address_that_slack_cannot_call_is_refused(run: Run, address: str) -> None:
+    ran = run("slack", "manifest", "--http", address)
+    assert (ran.code, ran.out) == (2, "")
+    assert "Slack calls public https addresses only" in ran.err
+
+
+def test_a_configuration_that_does_not_say_where_is_told(run: Run, tmp_path: Path) -> None:
+    ran = run("slack", "manifest", "--config", written(tmp_path, over_http()))
+    assert ran.code == 2
+    assert "server.public_url" in ran.err
+
+
 def test_columns_are_aligned_and_rows_may_be_short() -> None:
     assert aligned([["a", "b"], ["ccc"], ["d", "ee"]]) == "a    b\nccc\nd    ee"
     assert clean("a\tb\n\x00c") == "a\tb\n\ufffdc"

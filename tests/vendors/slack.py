@@ -9,19 +9,17 @@
 As a process of its own, for tests that kill the client: `python -m tests.vendors.slack`.
 """
 
-import json
 import time
 from collections.abc import Callable
 from typing import Self
-from urllib.parse import urlencode
 
-import aiohttp
 from aiohttp import web
 
 from tests.vendors.calls import Call, Ledger
 from tests.vendors.loopback import Loopback, Pulse
 from tests.vendors.slack_api import METHODS, Api
 from tests.vendors.slack_content import check_content, decoded
+from tests.vendors.slack_http import RequestUrl
 from tests.vendors.slack_interaction import (
     TRIGGER_LIFE,
     Interaction,
@@ -37,7 +35,6 @@ from tests.vendors.slack_wire import (
     arguments,
     object_of,
     refused,
-    signed,
     spoilt,
     upload_of,
 )
@@ -60,6 +57,7 @@ class SlackServer:
 
     ledger:  every call; `ledger.latency`, `ledger.impatient()`.
     faults:  what goes wrong; see faults.py.
+    http:    set `http.url` to an app's Request URL, and what people do is sent there.
     scopes:  what the bot token may do; take one away to see missing_scope.
     tokens:  the tokens that are good; take one out to see invalid_auth.
     """
@@ -74,6 +72,7 @@ class SlackServer:
         self.ledger = Ledger(self._pulse)
         self.faults = self.ledger.faults
         self.sockets = Sockets(self._pulse, self._acknowledged)
+        self.http = RequestUrl(self.signing_secret, self._acknowledged)
         self._meter = Meter(self.limits)
         self._triggers: dict[str, float | None] = {}
         self._door = Loopback(self._routes(), port)
@@ -93,6 +92,7 @@ class SlackServer:
 
     async def __aexit__(self, *_: object) -> None:
         self.ledger.closing.set()
+        await self.http.close()
         await self._door.close()
 
     # what a test looks at
@@ -116,7 +116,9 @@ class SlackServer:
         await self._pulse.until(true, within, what)
 
     async def connected(self, wires: int = 1, within: float = 5.0) -> None:
-        """Wait until the app holds `wires` live sockets."""
+        """Wait until the app holds `wires` live sockets; over HTTP it holds none."""
+        if self.http.url:
+            return
         live = lambda: sum(not w.dead for w in self.sockets.wires) >= wires  # noqa: E731
         await self.until(live, within, f"{wires} sockets open")
 
@@ -172,34 +174,15 @@ class SlackServer:
         return self.space.post(channel, user, text, [], thread_ts=thread_ts)
 
     async def redeliver(self, interaction: Interaction, retry: int = 1) -> None:
-        """Send the same envelope again."""
-        await self.sockets.deliver(interaction, retry)
-
-    async def over_http(self, url: str, interaction: Interaction, **headers: str) -> int:
-        """Send the interaction to an app in HTTP mode, signed; return the HTTP status.
-
-        headers: replace what is sent, to forge or replay a request.
-        """
-        payload = interaction.payload
-        if interaction.kind == "events_api":
-            body, kind = json.dumps(payload), "application/json"
+        """Deliver it again: the same envelope, or over HTTP the same body, signed anew."""
+        if self.http.url:
+            await self.http.deliver(interaction, retry)
         else:
-            form = (
-                payload
-                if interaction.kind == "slash_commands"
-                else {"payload": json.dumps(payload)}
-            )
-            body, kind = urlencode(form), "application/x-www-form-urlencoded"
-        sent = {"Content-Type": kind, **signed(self.signing_secret, body.encode()), **headers}
-        async with (
-            aiohttp.ClientSession() as session,
-            session.post(url, data=body, headers=sent) as answer,
-        ):
-            text = await answer.text()
-            if answer.status == 200:
-                plain = {"text": text} if text else {}
-                self._acknowledged(interaction, object_of(text) or plain)
-            return answer.status
+            await self.sockets.deliver(interaction, retry)
+
+    async def replay(self, interaction: Interaction) -> int:
+        """Send the very request again that brought it over HTTP; return the HTTP status."""
+        return await self.http.send(interaction, **interaction.headers)
 
     # what goes wrong
 
@@ -350,7 +333,8 @@ class SlackServer:
 
     async def _sent(self, interaction: Interaction) -> Interaction:
         interaction.sent_at = time.monotonic()
-        await self.sockets.deliver(interaction)
+        self.sockets.interactions[interaction.envelope_id] = interaction
+        await (self.http if self.http.url else self.sockets).deliver(interaction)
         return interaction
 
     def _links(self, interaction: Interaction) -> dict[str, str]:

@@ -39,6 +39,8 @@ class Interaction:
 
     failed: what Slack would show at once when the app cannot be reached, else "".
     acks:   normally one; redelivery or a confused app makes more.
+    headers: what signed it when it last went over HTTP.
+    statuses: the HTTP status of each delivery over HTTP; 0 where nobody answered.
     """
 
     kind: str
@@ -53,6 +55,8 @@ class Interaction:
     failed: str = ""
     acks: list[Ack] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
+    statuses: list[int] = field(default_factory=list)
     uses: int = 0
     _read: int = 0
 

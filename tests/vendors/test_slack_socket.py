@@ -209,12 +209,14 @@ async def test_an_app_in_http_mode_gets_signed_requests(slack: SlackServer) -> N
     door = Loopback(app)
     await door.open()
     try:
+        slack.http.url = f"{door.url}/slack/events"
         typed = await slack.command("/tocsin", "alerts")
-        assert await slack.over_http(f"{door.url}/slack/events", typed) == 200
         assert (await typed.reply()).text == "heard"
         assert [message.text for message in slack.messages("C1")] == ["heard"]
+        assert await slack.replay(typed) == 200
         old = signed(slack.signing_secret, b"", at=0)
-        assert await slack.over_http(f"{door.url}/slack/events", typed, **old) == 401
+        assert await slack.http.send(typed, **old) == 401
+        assert typed.statuses == [200, 200, 401]
     finally:
         await door.close()
 

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from bot.channels.slack import CHANNEL, Slack, SlackOptions
 from bot.chat.slack import SlackMouth
+from bot.chat.slack_http import PATH
 from bot.config.secret import Secret
+from bot.intake import Intake
+from bot.web.parts import Parts
+from bot.web.server import Server
 from routing.flow.deliver import Sender
 from routing.flow.desks import Desks
 from storage.metrics.local import LocalMetrics
@@ -16,6 +20,7 @@ from storage.model.person import ContactPoint, Permission, Person, PersonId
 from storage.series.local import LocalSeries
 from storage.series.options import SeriesOptions
 from storage.sql import audit, posts
+from tests.bot.web.conftest import NotingJudge
 from tests.fakes import NOON
 from tests.routing.town import ADA, BOB, PLAYBOOK, Town, alert, town
 from tests.vendors.slack import SlackServer
@@ -39,18 +44,51 @@ PEOPLE = {
 
 @dataclass
 class Office:
-    """The server is Slack; `town` holds the database, the clock and the engine."""
+    """The server is Slack; `town` holds the database, the clock and the engine.
+
+    web: what listens for Slack over HTTP; None over Socket Mode.
+    """
 
     server: SlackServer
     slack: Slack
     town: Town
     desks: Desks
+    series: LocalSeries
     options: SlackOptions
     mouth: SlackMouth
+    web: Server | None = None
 
     def another_mouth(self) -> SlackMouth:
         """A mouth that remembers nothing, as after a restart."""
         return SlackMouth(self.slack, self.options, self.desks)
+
+    async def start(self) -> None:
+        """Listen, by the way that the options name."""
+        await self.mouth.start()
+        if routes := self.mouth.routes():
+            parts = Parts(
+                intake=Intake(self.series, NotingJudge()),
+                desks=self.desks,
+                metrics=lambda: b"",
+                more_routes=routes,
+            )
+            self.web = Server(parts, host="127.0.0.1", port=0)
+            await self.web.start()
+            self.server.http.url = f"http://127.0.0.1:{self.web.port}{PATH}"
+            self.server.http.now = lambda: self.town.clock.utc_now().timestamp()
+        await self.server.connected()
+
+    async def stop(self) -> None:
+        """Listen no more."""
+        await self.mouth.stop()
+        if self.web is not None:
+            await self.web.stop()
+
+    async def restart(self) -> None:
+        """Begin anew with what is on disk."""
+        await self.stop()
+        self.mouth = self.another_mouth()
+        await self.start()
 
     async def fire(self) -> Message:
         """Let an incident begin; return its message."""
@@ -97,8 +135,10 @@ async def heard(interaction: Interaction) -> str:
 
 
 @asynccontextmanager
-async def office(folder: Path, *, short_forms: bool = False) -> AsyncIterator[Office]:
-    """A connected office on an empty database."""
+async def office(
+    folder: Path, *, short_forms: bool = False, over: str = "socket"
+) -> AsyncIterator[Office]:
+    """A connected office on an empty database. over: socket or http."""
     playbook = replace(PLAYBOOK, people=PEOPLE)
     async with SlackServer() as server, town(folder, playbook) as place:
         for id, name in (("U3", "stranger"), ("U4", "watcher")):
@@ -113,17 +153,18 @@ async def office(folder: Path, *, short_forms: bool = False) -> AsyncIterator[Of
         )
         options = SlackOptions(
             bot_token=Secret(server.bot_token),
-            app_token=Secret(server.app_token),
+            app_token=Secret(server.app_token) if over == "socket" else None,
+            signing_secret=Secret(server.signing_secret) if over == "http" else None,
             api_url=server.api_url,
         )
         slack = Slack(options)
         mouth = SlackMouth(slack, options, desks, short_forms=short_forms)
-        await mouth.start()
-        await server.connected()
+        made = Office(server, slack, place, desks, series, options, mouth)
+        await made.start()
         try:
-            yield Office(server, slack, place, desks, options, mouth)
+            yield made
         finally:
-            await mouth.stop()
+            await made.stop()
             await slack.close()
             await series.close()
             await asyncio.sleep(0)

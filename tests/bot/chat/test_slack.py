@@ -18,9 +18,9 @@ from tests.vendors.faults import Failure, Fault
 from tests.vendors.slack_workspace import Channel
 
 
-@pytest.fixture
-async def place(tmp_path: Path) -> AsyncIterator[Office]:
-    async with office(tmp_path) as made:
+@pytest.fixture(params=["socket", "http"])
+async def place(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Office]:
+    async with office(tmp_path, over=request.param) as made:
         yield made
 
 
@@ -184,13 +184,9 @@ async def test_a_press_delivered_again_to_a_new_start_is_done_once(place: Office
     top = await place.fire()
     pressed = await place.server.press("C1", top.ts, "ack")
     await heard(pressed)
-    await place.mouth.stop()
-    again = place.another_mouth()
-    await again.start()
-    await place.server.connected()
+    await place.restart()
     await place.server.redeliver(pressed)
     assert await heard(pressed) == mouth.TWICE
-    await again.stop()
 
 
 async def test_twenty_commands_at_once_are_all_acknowledged_in_time(place: Office) -> None:

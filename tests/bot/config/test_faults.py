@@ -271,6 +271,32 @@ def test_a_mixed_up_slack_token_is_noticed_and_not_shown(
     ]
 
 
+APP, BOTH = 'app_token: "${APP}"', "app_token and signing_secret; expected app_token (xapp-..., "
+BOTH += "Socket Mode, no public address needed) or signing_secret (Slack calls server.public_url)"
+
+
+@pytest.mark.parametrize(("listening", "sentence"), [
+    ("", f"13:10 channels.slack: found neither {BOTH}"),
+    (f"{APP}, signing_secret: very-secret-very-long", f"13:10 channels.slack: found both {BOTH}"),
+    ('signing_secret: ""', "13:48 channels.slack.signing_secret: found a text; expected a secret "
+        "text that is not empty"),
+    ("signing_secret: '   '", "13:48 channels.slack.signing_secret: found a text; expected a "
+        "secret text that is not empty"),
+    ("signing_secret: very-secret", "13:48 channels.slack.signing_secret: this secret can be "
+        "guessed; expected the app's Signing Secret (Basic Information > App Credentials)"),
+    ("signing_secret: xapp-very-secret", "13:48 channels.slack.signing_secret: found a token, the "
+        "app-level token; expected the app's Signing Secret (Basic Information > App Credentials)"),
+])  # fmt: skip
+def test_slack_is_heard_in_exactly_one_way(tmp_path: Path, listening: str, sentence: str) -> None:
+    text = spoilt(APP, listening) if listening else spoilt(f", {APP}", "")
+    assert faults(tmp_path, text) == [f"config.yaml:{sentence}"]
+
+
+def test_a_signing_secret_is_enough(tmp_path: Path) -> None:
+    config = read(tmp_path, spoilt(APP, "signing_secret: 0123456789abcdef0123456789abcdef"))
+    assert "0123456789abcdef0123456789abcdef" in config.secrets()
+
+
 SILENT = (
     "config.yaml:7:3 policies.shop: a critical alarm reaches nobody outside chat by this policy; "
 )
@@ -356,7 +382,7 @@ log: {format: jsn}
         "config.yaml:10:43 channels.slack.app_token: the environment has no NOPE; "
         "expected it, or NOPE_FILE, to be set",
         "config.yaml:10:54 channels.slack.api: no such key; did you mean 'api_url'? "
-        "known: api_url, app_token, bot_token",
+        "known: api_url, app_token, bot_token, signing_secret",
         "config.yaml:11:15 log.format: found 'jsn'; did you mean 'json'? expected text or json",
     ]
 
