@@ -8,7 +8,8 @@ import promql_parser
 from storage.errors import QueryError
 from storage.model.labels import NAME, Matcher, MatchOp
 from storage.promql.check import check
-from storage.promql.locate import explain, refuse_unreadable, ungrouped
+from storage.promql.explain import explain
+from storage.promql.locate import refuse_unreadable, ungrouped
 from storage.promql.tree import (
     Aggregation,
     Binary,

@@ -48,13 +48,18 @@ def label_join(frame: Frame, target: str, separator: str, sources: Sequence[str]
 
 
 def labels_of_absent(matchers: Sequence[Matcher]) -> Labels:
-    """Return what is certain about a series that does not exist: labels fixed by one `=` each."""
+    """Return what is certain about a series that does not exist: labels fixed by one `=` each.
+
+    Whatever follows the first `=` of a label makes it uncertain; what stands before does not.
+    Source: Prometheus 3, promql/functions.go, createLabelsForAbsentFunction.
+    """
     fixed: dict[str, str] = {}
     seen: set[str] = set()
     for matcher in matchers:
         if matcher.name == NAME:
             continue
-        alone = matcher.op is MatchOp.EQUAL and matcher.name not in seen
-        fixed[matcher.name] = matcher.value if alone else ""
-        seen.add(matcher.name)
+        first = matcher.op is MatchOp.EQUAL and matcher.name not in seen
+        fixed[matcher.name] = matcher.value if first else ""
+        if first:
+            seen.add(matcher.name)
     return Labels.of(fixed)

@@ -126,9 +126,35 @@ BAD = [
      "1:9: '5x' is neither a number nor a duration; write 1.5, 5m or 1h30m "
      "(units ms s m h d w y, the largest first)"),
     ('up{a=~"("}', "1:8: the regular expression '(' cannot be read; escape ( [ * + by \\\\"),
-    ("1 > 2", "comparisons between scalars must use BOOL modifier; "
+    ("1 > 2", "1:3: comparisons between scalars must use BOOL modifier; "
               "write for example `1 < bool 2`"),
-    ("{}", "vector selector must contain at least one non-empty matcher; "
+    ("1 > 2 > 3", "comparisons between scalars must use BOOL modifier; "
+                  "write for example `1 < bool 2`"),
+    ("up + bool up",
+     "1:6: bool modifier can only be used on comparison operators; take it away"),
+    ("up offset 1m offset 2m", "1:14: offset may not be set multiple times; add them up"),
+    ("up and on (a) group_left up",
+     "1:15: no grouping allowed for 'and' operation; take it away: every match counts"),
+    ("up * on (a) group_left (a) up",
+     "1:25: label 'a' must not occur in ON and GROUP clause at once; "
+     "the answer has it without being copied"),
+    ('up{__name__="down"}', "1:4: metric name must not be set twice: 'up' or 'down'; "
+                            "write it before the braces or in them"),
+    ("rate(up[0s])", "1:9: duration must be greater than 0; write for example 5m"),
+    ("rate(up[5m1h])", "1:9: not a valid duration string: 5m1h; "
+                       "write 5m or 1h30m (units ms s m h d w y, the largest first)"),
+    ("up[5m:1m:2m]", "1:9: unexpected second colon(:) in brackets; write [range:step]"),
+    ("sum() (up)", "1:7: found '(' where an operator was expected"),
+    ("(up) (up)", "1:6: found '(' where an operator was expected"),
+    ("topk(up)", "1:1: wrong number of arguments for aggregate expression provided, "
+                 "expected 2, got 1; write for example sum(x), topk(3, x)"),
+    ("-up[5m]", "1:1: unary expression only allowed on expressions of type scalar or vector, "
+                "got: matrix; put the sign before what a function makes of it"),
+    ("1 + up[5m]", "1:7: binary expression must contain only scalar and instant vector types; "
+                   "a range such as x[5m] goes into rate() or its like first"),
+    ("up{a=\u201cb\u201d}", "1:6: unexpected character inside braces: '\u201c'; "
+                          'write {job="api"}, with straight quotes'),
+    ("{}", "1:1: vector selector must contain at least one non-empty matcher; "
            'name a metric or a label: `up` or {job="api"}'),
     ("first_over_time(up[5m])",
      "1:1: first_over_time() is experimental in Prometheus and not supported"),
