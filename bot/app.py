@@ -15,7 +15,13 @@ import structlog
 
 from bot.channels.console import Console
 from bot.channels.links import AnswerLinks, TakesLinks, kept_secret
-from bot.config.build import database_url, playbook, series_limits, series_options
+from bot.config.build import (
+    body_limits,
+    database_url,
+    playbook,
+    series_limits,
+    series_options,
+)
 from bot.config.config import Config
 from bot.config.whole import Whole, read_whole
 from bot.intake import Intake
@@ -151,7 +157,7 @@ class App:
             more=[forwarder.families] if (forwarder := self.numbers.forwarder) else (),
         )
         self.observed.reloads = self.reloader
-        self.intake = Intake(self.numbers.store, self.judge, self.observed.heard)
+        self.intake = Intake(self.numbers.store, self.judge, self.observed)
         self.scraper = Scraper(self.scrape, self.intake, self.clock)
         self._open.push_async_callback(self.scraper.stop)
         self.channels = await open_channels(self.config)
@@ -288,6 +294,7 @@ def keys_of(config: Config) -> Keys:
         open_sources=[name for name, section in sources.items() if not section.token],
         people_tokens={entry.person: entry.token.reveal() for entry in config.server.tokens},
         console_person=PersonId(person) if person else None,
+        body_bytes=body_limits(config),
     )
 
 

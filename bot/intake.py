@@ -1,7 +1,7 @@
 """The one way in for samples: stored first, then judged, whoever brought them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -28,20 +28,26 @@ class Judging(Protocol):
         ...
 
 
-def _nobody(source: str, appended: Appended) -> None:
-    """Hear of a batch and do nothing."""
+class Watching(Protocol):
+    """Who counts what comes in; `bot.observe.Observations`."""
+
+    def heard(self, source: str, appended: Appended, ignored: Mapping[str, int]) -> None:
+        """Count a batch that was stored. ignored: reason -> samples that its format left out."""
+        ...
+
+    def turned_away(self, source: str, reason: str) -> None:
+        """Count a body of which nothing was stored."""
+        ...
 
 
 class Intake:
     """Stores batches and has them judged afterwards, so that no sender waits for the judging.
 
-    heard: called with (source, appended) after every batch that was stored; for counters.
+    watching: told of every batch that was stored and every body that was refused.
     """
 
-    def __init__(
-        self, store: Store, judge: Judging, heard: Callable[[str, Appended], None] = _nobody
-    ) -> None:
-        self._store, self._judge, self._heard = store, judge, heard
+    def __init__(self, store: Store, judge: Judging, watching: Watching | None = None) -> None:
+        self._store, self._judge, self._watching = store, judge, watching
         self._judging: set[asyncio.Task[None]] = set()
 
     @property
@@ -55,11 +61,20 @@ class Intake:
         Raises StorageUnavailable, and then nothing of it counts as stored.
         """
         appended = await self._store.append(replace(batch, source=source))
-        self._heard(source, appended)
+        if self._watching is not None:
+            self._watching.heard(source, appended, batch.ignored)
         task = asyncio.create_task(self._tell(source, appended, batch.complete))
         self._judging.add(task)
         task.add_done_callback(self._judging.discard)
         return appended
+
+    def turn_away(self, source: str, reason: str) -> None:
+        """Count a body that `source` sent, or that its target answered with, and nobody stored.
+
+        reason: `too_large`, `too_slow`, `too_many_at_once` or `unreadable`.
+        """
+        if self._watching is not None:
+            self._watching.turned_away(source, reason)
 
     async def drain(self) -> None:
         """Wait until everything that was stored has been judged."""

@@ -5,7 +5,7 @@ tells how old its figures are.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
@@ -51,6 +51,7 @@ class Observations:
         self._judging, self._more = judging, more
         self._stored: Counter[str] = Counter()
         self._refused: Counter[tuple[str, str]] = Counter()
+        self._turned_away: Counter[tuple[str, str]] = Counter()
         self._incidents: Counter[tuple[str, str]] = Counter()
         self._messages: dict[str, int] = {}
         self._oldest: Steady | None = None
@@ -63,13 +64,17 @@ class Observations:
         PlatformCollector(registry=self._registry)
         self._registry.register(_Once(self._families))
 
-    def heard(self, source: str, appended: Appended) -> None:
-        """Count a batch that was stored."""
+    def heard(self, source: str, appended: Appended, ignored: Mapping[str, int]) -> None:
+        """Count a batch that was stored. ignored: reason -> samples that its format left out."""
         self._stored[source] += appended.stored
-        for reason, count in appended.refused.items():
+        for reason, count in (*appended.refused.items(), *ignored.items()):
             self._refused[source, reason] += count
         if appended.stored:
             self.samples_at = self._clock.steady()
+
+    def turned_away(self, source: str, reason: str) -> None:
+        """Count a body of which nothing was stored."""
+        self._turned_away[source, reason] += 1
 
     async def look(self) -> None:
         """Read what stands in the database; raises StorageUnavailable."""
@@ -109,6 +114,11 @@ class Observations:
         for (source, reason), count in self._refused.items():
             refused.add_metric([source, reason], count)
         yield refused
+        by = ["source", "reason"]
+        bodies = _counter("bodies_refused", "Bodies refused whole, by reason.", by)
+        for (source, reason), count in self._turned_away.items():
+            bodies.add_metric([source, reason], count)
+        yield bodies
         stats = self._stats()
         owned = _gauge("source_series", "Series that each source was first to send.", ["source"])
         for source, count in stats.by_source.items():

@@ -20,6 +20,7 @@ from routing.playbook import Playbook
 from routing.rules.rule import RuleGroup
 from storage.clock import Clock
 from storage.errors import ConfigError, StorageUnavailable
+from storage.series.options import SourceLimits
 from storage.sql import audit
 from storage.sql.database import Database
 
@@ -54,7 +55,7 @@ class InForce:
     rules: Current[tuple[RuleGroup, ...]]
     keys: Current[Keys]
     scrape: Current[tuple[ScrapeSection, ...]]
-    limits: Current[dict[str, int]]
+    limits: Current[dict[str, SourceLimits]]
 
 
 class Reloader:

@@ -13,6 +13,17 @@ def check_access(inspection: Inspection) -> None:
     _listening(inspection)
     _console(inspection)
     _slack(inspection)
+    _bodies(inspection)
+
+
+def _bodies(inspection: Inspection) -> None:
+    """A source's own limit of bodies is a narrower one: what all may send is in `server`."""
+    most = inspection.config.server.max_body
+    for name, source in inspection.config.sources.items():
+        if source.limits.body is not None and source.limits.body > most:
+            way: Way = ("sources", name, "limits", "body")
+            text = f"this is more than server.max_body ({most} bytes); expected so many at most"
+            inspection.add(way, text)
 
 
 def _tokens(inspection: Inspection) -> None:

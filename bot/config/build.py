@@ -6,12 +6,13 @@ from urllib.parse import urlsplit
 from bot.config.check import OWN_HOST
 from bot.config.config import Config, PolicySection, StepSection
 from bot.config.fields import Listen
+from bot.config.limits import LimitsSection
 from routing.playbook import BY_SEVERITY, Playbook, Route, Source
 from storage.metrics.remote import RemoteMetrics
 from storage.model.alert import Severity
 from storage.model.person import ContactPoint, OnCallList, Person, PersonId
 from storage.model.policy import Policy, Room, Step, Target, TargetKind
-from storage.series.options import SeriesOptions
+from storage.series.options import SeriesOptions, SourceLimits
 
 DATABASE_FILE = "tocsin.db"
 
@@ -103,22 +104,36 @@ def _sources(config: Config) -> dict[str, Source]:
     return sources
 
 
-def series_limits(config: Config) -> dict[str, int]:
-    """Return how many series each known source may have; under an empty name: any other."""
+def series_limits(config: Config) -> dict[str, SourceLimits]:
+    """Return what each known source may have; under an empty name: any other."""
     samples = config.storage.samples
     usual = samples.max_series_per_source or max(1, samples.max_series // 2)
-    limits = {name: section.limits.series or usual for name, section in config.sources.items()}
-    limits |= {job.job: job.limits.series or usual for job in config.scrape}
-    return {**limits, "": usual}
+    sections: dict[str, LimitsSection] = {n: it.limits for n, it in config.sources.items()}
+    sections |= {job.job: job.limits for job in config.scrape}
+    limits = {
+        name: SourceLimits(
+            series=section.series or usual, labels=section.labels, label_bytes=section.label_bytes
+        )
+        for name, section in sections.items()
+    }
+    return {**limits, "": SourceLimits(series=usual)}
 
 
-def series_options(config: Config, limits: Callable[[], Mapping[str, int]]) -> SeriesOptions:
+def body_limits(config: Config) -> dict[str, int]:
+    """Return how large the bodies of those sources may be that have a limit of their own."""
+    sources = config.sources.items()
+    return {name: section.limits.body for name, section in sources if section.limits.body}
+
+
+def series_options(
+    config: Config, limits: Callable[[], Mapping[str, SourceLimits]]
+) -> SeriesOptions:
     """Return the limits of the store of samples. limits: by source, as `series_limits` says."""
     samples = config.storage.samples
 
-    def series_of(source: str) -> int | None:
+    def limits_of(source: str) -> SourceLimits:
         # What we make ourselves has the room that there is.
-        return limits().get(source, limits()[""]) if source else None
+        return limits().get(source, limits()[""]) if source else SourceLimits()
 
     return SeriesOptions(
         retention=samples.retention,
@@ -129,7 +144,7 @@ def series_options(config: Config, limits: Callable[[], Mapping[str, int]]) -> S
         max_series=samples.max_series,
         max_labels=samples.max_labels,
         max_label_bytes=samples.max_label_bytes,
-        series_of=series_of,
+        limits_of=limits_of,
     )
 
 

@@ -27,7 +27,7 @@ from bot.config.fields import (
     Switch,
     Url,
 )
-from bot.config.limits import LimitsSection
+from bot.config.limits import SenderLimitsSection
 from bot.config.remote import ForwardSection, MetricsSection
 from bot.config.scrape import ScrapeSection
 from bot.config.secret import Secret
@@ -115,7 +115,7 @@ class SourceSection(Section):
     token: Secret | None = None
     expect: PositiveDuration | None = None
     severity: Severity = Severity.WARNING
-    limits: LimitsSection = LimitsSection()
+    limits: SenderLimitsSection = SenderLimitsSection()
 
 
 class OwnHost(Section):

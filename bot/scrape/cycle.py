@@ -7,8 +7,8 @@ import structlog
 
 from bot.config.scrape import ScrapeSection
 from bot.intake import Intake
-from bot.scrape.exposition import Exposed, Reader, Unreadable
-from bot.scrape.fetch import Fetcher, Unreachable
+from bot.scrape.exposition import Exposed, Reader, TooManySamples, Unreadable
+from bot.scrape.fetch import Fetcher, TooMuch, Unreachable
 from bot.scrape.target import Target, merge
 from storage.clock import Clock
 from storage.errors import BotError
@@ -84,6 +84,10 @@ class Cycle:
                 exposed = await asyncio.to_thread(self._reader.read, page.body, page.kind)
         except (Unreachable, Unreadable) as error:
             fault = str(error)
+            if isinstance(error, TooMuch | TooManySamples):
+                self._intake.turn_away(self._job.job, "too_large")
+            elif isinstance(error, Unreadable):
+                self._intake.turn_away(self._job.job, "unreadable")
         self._note(fault)
         return exposed
 

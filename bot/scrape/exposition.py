@@ -36,6 +36,10 @@ class Unreadable(BotError):
     """A target exposes something that is no exposition; says the line and what is wrong."""
 
 
+class TooManySamples(Unreadable):
+    """A target exposes more samples than its job allows."""
+
+
 @dataclass(slots=True)
 class Exposed:
     """What one scrape exposed: labels and value, and for each the time, where one was given.
@@ -75,7 +79,9 @@ class Reader:
             except ValueError as error:
                 raise Unreadable(f"line {number}: {error}") from error
             if len(reading.exposed.samples) > self._most:
-                raise Unreadable(f"line {number}: more than {self._most} samples; see sample_limit")
+                raise TooManySamples(
+                    f"line {number}: more than {self._most} samples; see sample_limit"
+                )
         self._known = reading.seen
         return reading.exposed
 

@@ -9,7 +9,7 @@ import aiohttp
 from yarl import URL
 
 from bot.config.scrape import ScrapeSection
-from bot.ingest.format import BadPayload
+from bot.ingest.format import BadPayload, TooLarge
 from bot.ingest.gzipped import gunzip
 from storage.errors import BotError
 
@@ -20,6 +20,10 @@ MOST_HOPS = 3
 
 class Unreachable(BotError):
     """A target did not answer as it should; says how."""
+
+
+class TooMuch(Unreachable):
+    """A target's answer has more bytes than its job allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Fetcher:
         await self._session.close()
 
     async def fetch(self, url: str) -> Page:
-        """Ask a target; raises Unreachable."""
+        """Ask a target; raises Unreachable, TooMuch."""
         try:
             async with asyncio.timeout(self._seconds):
                 return await self._follow(URL(url))
@@ -89,12 +93,14 @@ class Fetcher:
             parts.append(part)
             size += len(part)
             if size > self._limit:
-                raise Unreachable(f"its answer has over {self._limit} bytes; see body_limit")
+                raise TooMuch(f"its answer has over {self._limit} bytes; see body_limit")
         body = b"".join(parts)
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
         if encoding == "gzip":
             try:
                 body = gunzip(body, self._limit)
+            except TooLarge as error:
+                raise TooMuch(f"its answer: {error}; see body_limit") from error
             except BadPayload as error:
                 raise Unreachable(f"its answer: {error}") from error
         elif encoding not in ("", "identity"):

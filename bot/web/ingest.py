@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import structlog
@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 import bot.ingest
-from bot.ingest.format import Decode, IngestFormat, TooLarge
+from bot.ingest.format import BadPayload, Decode, IngestFormat, TooLarge
 from bot.ingest.gzipped import gunzip
 from bot.web.auth import Tokens, is_loopback, require_loopback
 from bot.web.parts import Parts
@@ -32,6 +32,7 @@ SPARE = 32 << 20
 """Bytes over the limit that are still read and thrown away: a sender whose connection is closed
 while it sends sees a reset instead of the reason."""
 TELL_EVERY = 60.0
+TURNED_AWAY = {408: "too_slow", 429: "too_many_at_once", 503: "too_many_at_once"}
 
 
 def routes(parts: Parts) -> list[Route]:
@@ -48,14 +49,32 @@ def _route(known: IngestFormat, parts: Parts, door: "Door", teller: "Teller") ->
             request.state.fault = Fault(kind, known.answers.fault)
         source = door.admit(request)
         encoding = _check_kind(request, known)
-        async with door.room_for(source):
-            body = await _read(request, parts)
-            reader, limit = known.readers[kind], parts.limits.unpacked_bytes
-            batch = await _decoded(reader, body, encoding, limit)
-            appended = await parts.intake.take(source, batch)
+        with _counted(parts, source):
+            async with door.room_for(source):
+                body = await _read(request, parts, source)
+                reader, limit = known.readers[kind], parts.limits.unpacked_bytes
+                batch = await _decoded(reader, body, encoding, limit)
+                appended = await parts.intake.take(source, batch)
         return teller.answer(source, known, kind, appended, batch)
 
     return Route(known.path, receive, methods=["POST"], name=f"ingest {known.name}")
+
+
+@contextmanager
+def _counted(parts: Parts, source: str) -> Iterator[None]:
+    """Count the bodies of a source that are refused whole."""
+    try:
+        yield
+    except TooLarge:
+        parts.intake.turn_away(source, "too_large")
+        raise
+    except BadPayload:
+        parts.intake.turn_away(source, "unreadable")
+        raise
+    except HTTPException as refusal:
+        if reason := TURNED_AWAY.get(refusal.status_code):
+            parts.intake.turn_away(source, reason)
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +168,10 @@ def _check_kind(request: Request, known: IngestFormat) -> str:
     return encoding
 
 
-async def _read(request: Request, parts: Parts) -> bytes:
+async def _read(request: Request, parts: Parts, source: str) -> bytes:
     """Read the body within the limits of size and time; raises TooLarge, HTTPException 408."""
-    limit, chunks, size = parts.limits.body_bytes, list[bytes](), 0
+    limit = parts.keys().body_bytes.get(source, parts.limits.body_bytes)
+    chunks, size = list[bytes](), 0
     claimed = request.headers.get("content-length", "")
     is_over = claimed.isdecimal() and int(claimed) > limit
     try:
@@ -173,7 +193,7 @@ async def _read(request: Request, parts: Parts) -> bytes:
         raise HTTPException(400, "the sender hung up") from error
     if is_over:
         said = claimed or f"over {limit}"
-        raise TooLarge(f"the body has {said} bytes; at most {limit} are taken")
+        raise TooLarge(f"the body has {said} bytes; at most {limit} are taken from {source}")
     return b"".join(chunks)
 
 

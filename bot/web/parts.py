@@ -44,12 +44,14 @@ class Keys:
                    and so may anybody where no source has a token.
     people_tokens: person -> bearer token of the JSON API.
     console_person: who speaks at the page; None: commands are refused there.
+    body_bytes:    source name -> the largest body that it may send; none: that of `Limits`.
     """
 
     ingest_tokens: Mapping[str, str] = field(default_factory=dict)
     open_sources: Sequence[str] = ()
     people_tokens: Mapping[str, str] = field(default_factory=dict)
     console_person: PersonId | None = None
+    body_bytes: Mapping[str, int] = field(default_factory=dict)
 
 
 class Done(Protocol):

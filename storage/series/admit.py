@@ -19,7 +19,7 @@ from storage.model.labels import Labels
 from storage.model.sample import Appended, Batch, Bools, Columns, Floats, Ints, Sample
 from storage.series.head import Head
 from storage.series.index import Index
-from storage.series.options import SeriesOptions, milliseconds
+from storage.series.options import SeriesOptions, SourceLimits, milliseconds
 from storage.series.owners import Owners
 from storage.series.readings import FIRST_MS
 
@@ -158,30 +158,38 @@ class _Room:
 
     def __init__(self, owners: Owners, options: SeriesOptions) -> None:
         self._owners, self._options = owners, options
-        self._most: dict[str, int | None] = {}
+        self._of: dict[str, SourceLimits] = {}
         self.taken: Counter[str] = Counter()
 
     def verdict(self, labels: Labels, source: str, series: int) -> Verdict:
         """Say whether a new series fits, where there are `series` already."""
-        if (unfit := _unfit(labels, self._options)) is not None:
+        if source not in self._of:
+            self._of[source] = self._options.limits_of(source)
+        if (unfit := _unfit(labels, self._options, self._of[source])) is not None:
             return unfit
         if series >= self._options.max_series:
             return Verdict.LIMIT
-        if source not in self._most:
-            self._most[source] = self._options.series_of(source)
-        most = self._most[source]
+        most = self._of[source].series
         if most is not None and self._owners.count(source) + self.taken[source] >= most:
             return Verdict.SOURCE_LIMIT
         return Verdict.STORED
 
 
-def _unfit(labels: Labels, options: SeriesOptions) -> Verdict | None:
+def _most_labels(options: SeriesOptions, own: SourceLimits) -> int:
+    return options.max_labels if own.labels is None else own.labels
+
+
+def _most_bytes(options: SeriesOptions, own: SourceLimits) -> int:
+    return options.max_label_bytes if own.label_bytes is None else own.label_bytes
+
+
+def _unfit(labels: Labels, options: SeriesOptions, own: SourceLimits) -> Verdict | None:
     """Say why a series with these labels is never taken; None where it may be."""
-    if len(labels) > options.max_labels:
+    if len(labels) > _most_labels(options, own):
         return Verdict.TOO_MANY_LABELS
     if (size := _bytes(labels)) < 0:
         return Verdict.NOT_UNICODE
-    return Verdict.LABELS_TOO_LONG if size > options.max_label_bytes else None
+    return Verdict.LABELS_TOO_LONG if size > _most_bytes(options, own) else None
 
 
 def _bytes(labels: Labels) -> int:
@@ -268,16 +276,17 @@ def _example(
             known = f"there are {options.max_series} already; known series go on"
             return f"{where}: a new series, and {known}"
         case Verdict.TOO_MANY_LABELS:
-            allowed = f"at most {options.max_labels} are allowed"
+            allowed = f"at most {_most_labels(options, options.limits_of(source))} are allowed"
             return f"{where}: a new series of {len(sample.labels)} labels; {allowed}"
         case Verdict.LABELS_TOO_LONG:
-            size, allowed = _bytes(sample.labels), f"at most {options.max_label_bytes} are allowed"
-            return f"{where}: a new series with {size} bytes of labels; {allowed}"
+            most = _most_bytes(options, options.limits_of(source))
+            said = f"{_bytes(sample.labels)} bytes of labels; at most {most} are allowed"
+            return f"{where}: a new series with {said}"
         case Verdict.NOT_UNICODE:
             return f"{where}: its labels are not valid Unicode (half of a surrogate pair)"
         case Verdict.SOURCE_LIMIT:
-            most = options.series_of(source)
-            return f"{where}: a new series, and {source} has its {most} already; known ones go on"
+            held = options.limits_of(source).series
+            return f"{where}: a new series, and {source} has its {held} already; known ones go on"
         case Verdict.DUPLICATE:
             return f"{where} is stored already; the first value stays"
         case _:

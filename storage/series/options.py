@@ -7,9 +7,22 @@ from datetime import timedelta
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 
 
-def _no_limit(_source: str) -> int | None:
-    """Let every source have as many series as there may be."""
-    return None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceLimits:
+    """What one source may have, in place of what holds for all; None: that.
+
+    series:      in all; a new one beyond is refused (`source_limit`), its known ones go on.
+    labels, label_bytes: of one new series (`too_many_labels`, `labels_too_long`).
+    """
+
+    series: int | None = None
+    labels: int | None = None
+    label_bytes: int | None = None
+
+
+def _no_limit(_source: str) -> SourceLimits:
+    """Let every source have as much as there may be."""
+    return SourceLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +35,9 @@ class SeriesOptions:
     too_old, future: a sample further from now than this is refused (`too_old`,
                      `too_far_in_future`).
     max_series, max_labels, max_label_bytes: a new series beyond one of them is refused
-                     (`limit`); known series go on. Bytes are those of all names and values.
-    series_of:       how many series a source may have, asked at every append; a new one beyond is
-                     refused (`source_limit`), its known ones go on. None: `max_series` alone.
+                     (`limit`, `too_many_labels`, `labels_too_long`); known series go on. Bytes are
+                     those of all names and values.
+    limits_of:       what a source may have, asked at every append.
     segment:         how much time one sealed segment covers.
     """
 
@@ -36,7 +49,7 @@ class SeriesOptions:
     max_series: int = 1_000_000
     max_labels: int = 64
     max_label_bytes: int = 4096
-    series_of: Callable[[str], int | None] = _no_limit
+    limits_of: Callable[[str], SourceLimits] = _no_limit
     segment: timedelta = 2 * HOUR
 
 

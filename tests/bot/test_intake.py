@@ -1,6 +1,7 @@
 """Samples are stored, then judged; trouble with judging never reaches the sender."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
@@ -19,6 +20,18 @@ class Store:
         if self.fault:
             raise self.fault
         return Appended(stored=len(batch.samples), stored_at=1.0)
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.heard_of: list[tuple[str, int, dict[str, int]]] = []
+        self.away: list[tuple[str, str]] = []
+
+    def heard(self, source: str, appended: Appended, ignored: Mapping[str, int]) -> None:
+        self.heard_of.append((source, appended.stored, dict(ignored)))
+
+    def turned_away(self, source: str, reason: str) -> None:
+        self.away.append((source, reason))
 
 
 class Judge:
@@ -55,8 +68,17 @@ async def test_a_judge_in_trouble_costs_nothing() -> None:
 
 
 async def test_what_was_not_stored_is_not_judged_and_not_counted() -> None:
-    heard: list[str] = []
-    intake = Intake(Store(StorageUnavailable("disk full")), Judge(), lambda s, _: heard.append(s))
+    watcher = Watcher()
+    intake = Intake(Store(StorageUnavailable("disk full")), Judge(), watcher)
     with pytest.raises(StorageUnavailable):
         await intake.take("shop", Batch([]))
-    assert (intake.backlog, heard) == (0, [])
+    assert (intake.backlog, watcher.heard_of) == (0, [])
+
+
+async def test_what_its_format_left_out_and_what_was_refused_whole_is_counted() -> None:
+    watcher = Watcher()
+    intake = Intake(Store(), Judge(), watcher)
+    await intake.take("shop", Batch([], ignored={"delta": 3}))
+    intake.turn_away("shop", "too_large")
+    assert watcher.heard_of == [("shop", 0, {"delta": 3})]
+    assert watcher.away == [("shop", "too_large")]

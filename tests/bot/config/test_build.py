@@ -4,13 +4,19 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from bot.config.build import database_url, playbook, series_limits, series_options
+from bot.config.build import (
+    body_limits,
+    database_url,
+    playbook,
+    series_limits,
+    series_options,
+)
 from routing.playbook import CHAT, Playbook, Route, Source
 from storage.model.alert import Severity
 from storage.model.labels import Matcher, MatchOp
 from storage.model.person import ContactPoint, OnCallList, Permission, Person, PersonId
 from storage.model.policy import Policy, Room, Step, Target, TargetKind
-from storage.series.options import SeriesOptions
+from storage.series.options import SeriesOptions, SourceLimits
 from tests.bot.config.town import ENVIRON, SOUND, read
 
 M = timedelta(minutes=1)
@@ -107,19 +113,19 @@ def test_an_own_host_that_is_off_is_not_expected(tmp_path: Path) -> None:
 
 def test_the_defaults_of_the_store_are_its_own(tmp_path: Path) -> None:
     found = series_options(read(tmp_path), dict)
-    assert replace(found, series_of=SeriesOptions().series_of) == SeriesOptions()
+    assert replace(found, limits_of=SeriesOptions().limits_of) == SeriesOptions()
     samples = "storage: {samples: {retention: 1d, max_size: 1GiB, max_series: 5}}\n"
     found = series_options(read(tmp_path, SOUND + samples), dict)
     assert found == SeriesOptions(
         retention=timedelta(days=1),
         retention_bytes=2**30,
         max_series=5,
-        series_of=found.series_of,
+        limits_of=found.limits_of,
     )
 
 
 SOURCES = """\
-sources: {wild: {limits: {series: 10}}, tame: {}}
+sources: {wild: {limits: {series: 10, labels: 9, label_bytes: 99, body: 1KiB}}, tame: {}}
 scrape:
   - {job: node, targets: [a], limits: {series: 20}}
   - {job: shop, targets: [a], interval: 30s}
@@ -128,14 +134,16 @@ scrape:
 
 def test_no_source_uses_up_the_room_of_all(tmp_path: Path) -> None:
     config = read(tmp_path, SOUND + SOURCES)
-    series_of = series_options(config, lambda: series_limits(config)).series_of
-    found = {name: series_of(name) for name in ("wild", "tame", "node", "shop", "local", "")}
+    limits_of = series_options(config, lambda: series_limits(config)).limits_of
+    found = {name: limits_of(name).series for name in ("wild", "tame", "node", "shop", "local", "")}
     half = 500_000
     assert found == {
         "wild": 10, "tame": half, "node": 20, "shop": half, "local": half, "": None,
     }  # fmt: skip
     set_ = SOUND + SOURCES + "storage: {samples: {max_series_per_source: 7}}\n"
-    assert series_limits(read(tmp_path, set_))["tame"] == 7
+    assert series_limits(read(tmp_path, set_))["tame"].series == 7
+    assert limits_of("wild") == SourceLimits(series=10, labels=9, label_bytes=99)
+    assert body_limits(config) == {"wild": 1024}
 
 
 def test_a_job_is_a_source_that_is_expected(tmp_path: Path) -> None:

@@ -241,6 +241,9 @@ ACCESS = [
     pytest.param("sources: {p: {token: short}}\n",
         "config.yaml:15:22 sources.p.token: this token can be guessed; "
         "expected 16 characters at least (openssl rand -hex 24)", id="short-token"),
+    pytest.param("server: {max_body: 1KiB}\nsources: {p: {limits: {body: 1MiB}}}\n",
+        "config.yaml:16:30 sources.p.limits.body: this is more than server.max_body (1024 bytes); "
+        "expected so many at most", id="wider-than-the-door"),
     pytest.param("server: {tokens: [{person: eve, token: very-secret-token}]}\n",
         "config.yaml:15:28 server.tokens[0].person: no person is called 'eve'; known: ada, bob",
         id="token-of-nobody"),

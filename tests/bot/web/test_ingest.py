@@ -3,7 +3,8 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from storage.errors import StorageUnavailable
 from storage.model.labels import Matcher, MatchOp
 from storage.model.sample import Appended, Batch
 from storage.series.local import LocalSeries, SeriesOptions
+from storage.series.options import SourceLimits
 from tests.bot.web.conftest import Serve, Stage
 
 TOKENS = {"shop": "a-token-for-the-shop", "edge": "another-token-for-edge"}
@@ -103,6 +105,40 @@ async def test_what_is_wrong_is_answered_with_a_reason(serve: Serve, stage: Stag
         assert (what, answer.status_code) == (what, status)
         assert answer.json()["error"]
     assert stage.judge.arrivals == []
+
+
+class Counting:
+    """Counts what is turned away."""
+
+    def __init__(self) -> None:
+        self.away: Counter[tuple[str, str]] = Counter()
+
+    def heard(self, source: str, appended: Appended, ignored: Mapping[str, int]) -> None:
+        pass
+
+    def turned_away(self, source: str, reason: str) -> None:
+        self.away[source, reason] += 1
+
+
+async def test_a_source_may_have_a_narrower_door_and_all_refusals_are_counted(
+    serve: Serve, stage: Stage
+) -> None:
+    counting = Counting()
+    intake = Intake(stage.series, stage.judge, counting)
+    client = await serve(intake=intake, ingest_tokens=TOKENS, body_bytes={"edge": 1000})
+
+    async def send(source: str, content: bytes) -> httpx.Response:
+        headers = {**JSON, "Authorization": f"Bearer {TOKENS[source]}"}
+        return await client.post("/ingest/json", content=content, headers=headers)
+
+    padded = json.dumps([entry()]).encode() + b" " * 1000
+    assert (await send("shop", padded)).status_code == 204
+    refused = await send("edge", padded)
+    assert refused.status_code == 413
+    said = f"the body has {len(padded)} bytes; at most 1000 are taken from edge"
+    assert refused.json() == {"error": said}
+    assert (await send("edge", b"{")).status_code == 400
+    assert counting.away == {("edge", "too_large"): 1, ("edge", "unreadable"): 1}
 
 
 async def test_a_body_without_a_length_is_cut_off(serve: Serve) -> None:
@@ -256,7 +292,7 @@ async def opened_store(folder: Path, options: SeriesOptions) -> AsyncIterator[Lo
 async def test_a_label_bomb_is_told_and_leaves_room_for_the_others(
     serve: Serve, stage: Stage, tmp_path: Path
 ) -> None:
-    options = SeriesOptions(series_of={"wild": 5}.get)
+    options = SeriesOptions(limits_of=lambda name: SourceLimits(series={"wild": 5}.get(name)))
     async with opened_store(tmp_path, options) as series:
         client = await serve(
             intake=Intake(series, stage.judge),

@@ -1,6 +1,7 @@
 """One source cannot use up the room of the others; what it has is known after every restart."""
 
 import asyncio
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,11 +12,18 @@ from storage.model.labels import Labels
 from storage.model.sample import Batch, Sample
 from storage.series.journal import Entry, decode, encode
 from storage.series.local import LocalSeries, SeriesOptions
+from storage.series.options import SourceLimits
 from storage.series.owners import Owners
 from tests.storage.series.twin import FOREVER, HOUR, MINUTE, UP, HandClock, at, plain, up
 
 MOST = {"wild": 2, "tame": 3}
-LIMITED = SeriesOptions(max_series=6, series_of=MOST.get)
+
+
+def limits_of(most: Mapping[str, int]) -> Callable[[str], SourceLimits]:
+    return lambda source: SourceLimits(series=most.get(source))
+
+
+LIMITED = SeriesOptions(max_series=6, limits_of=limits_of(MOST))
 
 
 def sent(source: str, numbers: range, after: timedelta = timedelta(0)) -> Batch:
@@ -35,6 +43,35 @@ async def test_a_label_bomb_is_refused_and_known_series_go_on(tmp_path: Path) ->
     assert (told.stored, told.refused) == (3, {})
     assert store.stats().by_source == {"wild": 2, "tame": 3}
     assert store.stats().refused == {"source_limit": 196}
+    await store.close()
+
+
+async def test_a_source_may_have_narrower_or_wider_labels_than_the_others(tmp_path: Path) -> None:
+    limits = {
+        "narrow": SourceLimits(labels=2, label_bytes=30),
+        "wide": SourceLimits(labels=5, label_bytes=300),
+    }
+    options = SeriesOptions(
+        max_labels=3,
+        max_label_bytes=100,
+        limits_of=lambda source: limits.get(source, SourceLimits()),
+    )
+    store = await LocalSeries.open(tmp_path, options, HandClock())
+
+    async def refusals(labels: Labels) -> list[tuple[str, ...]]:
+        sent = [Batch([at(labels=labels)], source=source) for source in ("narrow", "", "wide")]
+        return [tuple((await store.append(batch)).refused) for batch in sent]
+
+    many, long = Labels.of(__name__="up", a="1", b="2"), Labels.of(__name__="up", a="x" * 40)
+    assert await refusals(many) == [("too_many_labels",), (), ("duplicate",)]
+    assert await refusals(long) == [("labels_too_long",), (), ("duplicate",)]
+    longer = Labels.of(__name__="up", a="x" * 200)
+    assert await refusals(longer) == [("labels_too_long",), ("labels_too_long",), ()]
+    more = Labels.of(__name__="up", a="1", b="2", c="3")
+    told = await store.append(Batch([at(labels=more)], source="narrow"))
+    assert "a new series of 4 labels; at most 2 are allowed" in told.examples["too_many_labels"]
+    assert await refusals(more) == [("too_many_labels",), ("too_many_labels",), ()]
+    assert store.stats().refused["too_many_labels"] == 4
     await store.close()
 
 
@@ -102,7 +139,7 @@ async def test_what_expires_makes_room(tmp_path: Path) -> None:
 
 async def test_a_limit_may_change_while_it_runs(tmp_path: Path) -> None:
     most = {"wild": 1}
-    store = await LocalSeries.open(tmp_path, SeriesOptions(series_of=most.get), HandClock())
+    store = await LocalSeries.open(tmp_path, SeriesOptions(limits_of=limits_of(most)), HandClock())
     assert (await store.append(sent("wild", range(5)))).stored == 1
     most["wild"] = 3
     assert (await store.append(sent("wild", range(5), MINUTE))).stored == 3
