@@ -22,7 +22,7 @@ from storage.model.sample import Batch, Sample
 from storage.series.local import LocalSeries, SeriesOptions
 
 SERIES, MINUTES, DAYS = 100, 1440, 7
-AT_ONCE = 120
+AT_ONCE = 60
 """Minutes that are written to our store at once."""
 
 QUERIES = {
@@ -73,7 +73,9 @@ async def write_ours(folder: Path, start: int, days: int) -> int:
     store = await LocalSeries.open(directory, SeriesOptions(), clock)
     for first in range(0, values.shape[1], AT_ONCE):
         clock.now = datetime.fromtimestamp(start, UTC) + timedelta(minutes=first + AT_ONCE)
-        await store.append(Batch([*_samples(series, values, start, first)]))
+        batch = Batch([*_samples(series, values, start, first)])
+        if (told := await store.append(batch)).refused:
+            raise RuntimeError(f"not all of the week was stored: {told.refused}")
         await store.seal()
     for _ in range(3):
         clock.now += timedelta(hours=2)
@@ -122,7 +124,11 @@ async def ranges(side: Side, folder: Path, start: int, days: int, times: int) ->
         await quiet(program)
         for name, query in QUERIES.items():
             over = {"query": query, "start": start, "end": end, "step": 60}
-            await ask(program, "query_range", **over)
+            _, body = await ask(program, "query_range", **over)
+            print(
+                f"{side.name}, {name}: {body.count(b'],[') + body.count(b']]'):,} points",
+                flush=True,
+            )
             before = cpu(program)
             seconds = [(await ask(program, "query_range", **over))[0] for _ in range(times)]
             spent = (cpu(program) - before) / times

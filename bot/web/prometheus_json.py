@@ -1,7 +1,6 @@
 """Answers in the JSON of Prometheus' HTTP API, written in pieces and quickly.
 
-A matrix of 100 series and a week of minutes has a million points, so no Python object is made
-for each: orjson writes a row of floats at once, and what Go writes otherwise is mended.
+Labels are written here, rows of points in `prometheus_points`.
 Source: Prometheus 3, web/api/v1/json_codec.go and util/jsonutil.
 """
 
@@ -9,11 +8,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import orjson
-
+from bot.web.prometheus_points import Moments, texts, timestamp
 from storage.model.labels import Labels
-from storage.model.sample import Floats, Selection
+from storage.model.sample import Selection
 from storage.promql.evaluate import Value
 from storage.promql.numbers import in_json
 from storage.promql.values import Matrix, Scalar, Text, Vector
@@ -41,29 +38,29 @@ def write(value: Value, at: float, *, truncated: bool = False) -> Iterator[bytes
     """Write the answer to a query, in pieces of some 256 KiB; `at`: when it was asked for."""
     head = f'{{"status":"success","data":{{"resultType":"{_kind(value)}","result":'
     tail = f'}},"warnings":["{TRUNCATED}"]}}' if truncated else "}}"
-    return _gathered(head, _result(value, at), tail)
+    return _gathered(head.encode(), _result(value, at), tail.encode())
 
 
-def _gathered(head: str, parts: Iterable[str], tail: str) -> Iterator[bytes]:
+def _gathered(head: bytes, parts: Iterable[bytes], tail: bytes) -> Iterator[bytes]:
     """Join small parts to pieces that are worth sending."""
     waiting, size = [head], len(head)
     for part in parts:
         waiting.append(part)
         size += len(part)
         if size >= PIECE:
-            yield "".join(waiting).encode()
+            yield b"".join(waiting)
             waiting, size = [], 0
-    yield "".join((*waiting, tail)).encode()
+    yield b"".join((*waiting, tail))
 
 
 def listing(rows: Sequence[str] | Sequence[Labels], *, truncated: bool = False) -> Iterator[bytes]:
     """Write a list of names or of label sets, in pieces."""
     parts = (
-        ",".join(map(_item, rows[start : start + AT_ONCE]))
+        ",".join(map(_item, rows[start : start + AT_ONCE])).encode()
         for start in range(0, len(rows), AT_ONCE)
     )
     tail = f',"warnings":["{TRUNCATED}"]}}' if truncated else "}"
-    return _gathered('{"status":"success","data":', _listed(parts), tail)
+    return _gathered(b'{"status":"success","data":', _listed(parts), tail.encode())
 
 
 def points_of(value: Value) -> int:
@@ -78,47 +75,17 @@ def points_of(value: Value) -> int:
     return 1
 
 
-def texts(values: Floats) -> list[str]:
-    """Write each number as Prometheus does: all digits from 1e-6 to 1e21, else an exponent.
-
-    >>> texts(np.array([1.0, 0.5, 1e-7, np.inf, -0.0]))
-    ['1', '0.5', '1e-07', '+Inf', '-0']
-    """
-    if not len(values):
-        return []
-    row = np.ascontiguousarray(values)
-    written = orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].decode()
-    found = f"{written},".replace(".0,", ",")[:-1].split(",")
-    if "e" in written or "n" in written:  # exponents, and null for what JSON cannot say
-        for place, text in enumerate(found):
-            if "e" in text or text == "null":
-                found[place] = in_json(float(values[place]))
-    return found
-
-
-def timestamp(time: float) -> str:
-    """Write a moment as Prometheus does: Unix seconds, and milliseconds where there are any.
-
-    >>> timestamp(1.7e9), timestamp(1700000000.05)
-    ('1700000000', '1700000000.050')
-    """
-    milliseconds = round(abs(time) * 1000)
-    whole, rest = divmod(milliseconds, 1000)
-    sign = "-" if time < 0 and milliseconds else ""
-    return f"{sign}{whole}.{rest:03d}" if rest else f"{sign}{whole}"
-
-
 def _kind(value: Value) -> str:
     kinds: Mapping[type, str] = {Scalar: "scalar", Text: "string", Vector: "vector"}
     return kinds.get(type(value), "matrix")
 
 
-def _result(value: Value, at: float) -> Iterator[str]:
+def _result(value: Value, at: float) -> Iterator[bytes]:
     match value:
         case Scalar(values):
-            yield f'[{timestamp(at)},"{in_json(float(values[0]))}"]'
+            yield f'[{timestamp(at)},"{in_json(float(values[0]))}"]'.encode()
         case Text(text):
-            yield f"[{timestamp(at)},{json.dumps(text)}]"
+            yield f"[{timestamp(at)},{json.dumps(text)}]".encode()
         case Vector():
             yield from _listed(_vector(value, timestamp(at)))
         case Matrix():
@@ -127,15 +94,16 @@ def _result(value: Value, at: float) -> Iterator[str]:
             yield from _listed(_selection(value))
 
 
-def _listed(rows: Iterable[str]) -> Iterator[str]:
-    comma = "["
+def _listed(rows: Iterable[bytes]) -> Iterator[bytes]:
+    comma = b"["
     for row in rows:
-        yield comma + row
-        comma = ","
-    yield "]" if comma == "," else "[]"
+        yield comma
+        yield row
+        comma = b","
+    yield b"]" if comma == b"," else b"[]"
 
 
-def _vector(value: Vector, at: str) -> Iterator[str]:
+def _vector(value: Vector, at: str) -> Iterator[bytes]:
     """Write the samples of a vector, some hundred at a time."""
     for start in range(0, len(value.labels), AT_ONCE):
         labels = value.labels[start : start + AT_ONCE]
@@ -143,30 +111,25 @@ def _vector(value: Vector, at: str) -> Iterator[str]:
         yield ",".join(
             f'{{"metric":{_metric(each)},"value":[{at},"{number}"]}}'
             for each, number in zip(labels, numbers, strict=True)
-        )
+        ).encode()
 
 
-def _matrix(value: Matrix) -> Iterator[str]:
+def _matrix(value: Matrix) -> Iterator[bytes]:
     """Write the series of a matrix by their labels, as Prometheus does; gaps are no points."""
-    openings = [f'{timestamp(time)},"' for time in value.times.tolist()]
+    moments = Moments(value.times)
     for row in sorted(range(len(value.labels)), key=value.labels.__getitem__):
-        present, numbers = value.present[row], value.values[row]
-        if present.all():
-            yield _series(value.labels[row], openings, numbers)
-            continue
-        there = np.flatnonzero(present)
-        yield _series(value.labels[row], [openings[n] for n in there.tolist()], numbers[there])
+        points = moments.points(value.values[row], value.present[row])
+        yield _series(value.labels[row], points)
 
 
-def _selection(value: Selection) -> Iterator[str]:
+def _selection(value: Selection) -> Iterator[bytes]:
     for row, count in enumerate(value.count.tolist()):
-        openings = [f'{timestamp(time)},"' for time in value.times[row, :count].tolist()]
-        yield _series(value.labels[row], openings, value.values[row, :count])
+        moments = Moments(value.times[row, :count])
+        yield _series(value.labels[row], moments.points(value.values[row, :count]))
 
 
-def _series(labels: Labels, openings: Sequence[str], numbers: Floats) -> str:
-    points = '"],['.join(map(str.__add__, openings, texts(numbers)))
-    return f'{{"metric":{_metric(labels)},"values":[[{points}"]]}}'
+def _series(labels: Labels, points: bytes) -> bytes:
+    return b'{"metric":%b,"values":[%b]}' % (_metric(labels).encode(), points)
 
 
 def _item(row: str | Labels) -> str:

@@ -24,8 +24,14 @@ def plain(value: float) -> str:
     """
     if special := _special(value):
         return special
-    text = format(Decimal(repr(value)), "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    mantissa, _, exponent = repr(value).partition("e")
+    if not exponent:
+        return mantissa.removesuffix(".0")
+    sign, digits = "-" if value < 0 else "", mantissa.lstrip("-").replace(".", "")
+    before = int(exponent) + 1  # how many digits stand before the point; Python's `e` is from 1e16
+    return (
+        f"{sign}{digits.ljust(before, '0')}" if before > 0 else f"{sign}0.{'0' * -before}{digits}"
+    )
 
 
 def scientific(value: float) -> str:
@@ -36,7 +42,9 @@ def scientific(value: float) -> str:
     """
     if special := _special(value):
         return special
-    sign, digits, _ = Decimal(repr(value)).as_tuple()
+    if "e" in (short := repr(value)):
+        return short
+    sign, digits, _ = Decimal(short).as_tuple()
     text = "".join(map(str, digits)).rstrip("0") or "0"
     exponent = Decimal(repr(value)).adjusted() if value else 0
     fraction = f".{text[1:]}" if len(text) > 1 else ""

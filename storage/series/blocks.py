@@ -23,12 +23,13 @@ from storage.series.head import Window
 from storage.series.index import Index
 from storage.series.journal import sync_directory
 from storage.series.readings import FIRST_MS, LAST_MS, Readings
+from storage.series.recent import Recent
 from storage.series.retention import expired
 from storage.series.segment import Directory
 
 log = structlog.get_logger(__name__)
 
-DIRECTORIES = 24  # how many directories of segments are kept in memory: two days
+KNOWN_SERIES = 400_000  # entries of all directories that are kept in memory: 13 MiB
 GROUP = 32_768  # samples that are compressed together
 
 
@@ -41,6 +42,7 @@ class Blocks:
         self._catalogue = catalogue
         self._lock = Lock()
         self._directories: OrderedDict[str, Directory] = OrderedDict()
+        self._recent = Recent()
         self._segments = catalogue.segments()
         self._saved = catalogue.highest()
         self._drop_strangers()
@@ -115,7 +117,8 @@ class Blocks:
         """
         path = self._path(segment)
         try:
-            return segment_file.read(path, self._directory_of(segment), wanted, after, until)
+            directory = self._directory_of(segment)
+            return segment_file.read(path, directory, wanted, after, until, self._recent)
         except Damaged as damage:
             self._set_aside(segment, str(damage))
         except FileNotFoundError:
@@ -154,6 +157,7 @@ class Blocks:
             self._segments = [one for one in self._segments if one.name not in names]
             for name in names:
                 self._directories.pop(name, None)
+                self._recent.forget(name)
         try:
             self._catalogue.remove(names)
         except StorageUnavailable:
@@ -180,8 +184,9 @@ class Blocks:
         found = segment_file.read_directory(self._path(segment))
         with self._lock:
             self._directories[segment.name] = found
-            while len(self._directories) > DIRECTORIES:
-                self._directories.popitem(last=False)
+            room = KNOWN_SERIES - sum(len(one.numbers) for one in self._directories.values())
+            while room < 0 and len(self._directories) > 1:
+                room += len(self._directories.popitem(last=False)[1].numbers)
         return found
 
     def _set_aside(self, segment: Segment, why: str) -> None:

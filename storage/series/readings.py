@@ -95,12 +95,27 @@ def last_of_each(readings: Readings) -> Readings:
 def _sorted(readings: Readings) -> Readings:
     """Return the readings by row and time, of those of one row and time only the first.
 
-    Mostly they are in this order already.
+    Mostly they are in this order already, or come in parts that follow one another in time: then
+    it is enough to lay the samples of each row together.
     """
-    step = np.diff(readings.rows)
-    if np.all((step > 0) | ((step == 0) & (np.diff(readings.times) > 0))):
+    if _in_order(readings):
         return readings
+    most = int(readings.rows.max())
+    # Of 16 bits numpy sorts by counting, which is ten times as quick.
+    order = np.argsort(
+        readings.rows.astype(np.uint16 if most < 1 << 16 else np.int64), kind="stable"
+    )
+    ordered = readings.where(order)
+    if _in_order(ordered):
+        return ordered
     order = np.lexsort((readings.times, readings.rows))  # stable: the first of equals stays first
     ordered = readings.where(order)
     again = (np.diff(ordered.rows) == 0) & (np.diff(ordered.times) == 0)
     return ordered.where(np.append(True, ~again)) if again.any() else ordered
+
+
+def _in_order(readings: Readings) -> bool:
+    """Say whether rows ascend, and within each row the times, none of them twice."""
+    rows, times = readings.rows, readings.times
+    same = rows[1:] == rows[:-1]
+    return bool(np.all((rows[1:] > rows[:-1]) | (same & (times[1:] > times[:-1]))))

@@ -11,6 +11,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -18,7 +19,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from storage.model.sample import Ints
+from storage.model.sample import Floats, Ints
 from storage.series.frames import (
     HEADER,
     Damaged,
@@ -28,8 +29,10 @@ from storage.series.frames import (
     encode_values,
     open_frame,
     seal_frame,
+    values_bytes,
 )
 from storage.series.readings import Readings
+from storage.series.recent import Recent
 
 MAGIC = b"TOCSINS1"
 FOOTER = struct.Struct("<QII8s")  # offset and size of the directory, CRC-32 of both, magic
@@ -127,40 +130,58 @@ def read_directory(path: Path) -> Directory:
     return Directory(*columns)
 
 
-def read(path: Path, directory: Directory, wanted: Ints, after: int, until: int) -> Readings:
+def read(
+    path: Path, directory: Directory, wanted: Ints, after: int, until: int, recent: Recent
+) -> Readings:
     """Return the samples of the series `wanted` (ascending) in (after, until] milliseconds.
 
     Rows point into `wanted`. Raises Damaged; FileNotFoundError and other OSErrors.
     """
     overlap = (directory.last > after) & (directory.first <= until)
     chosen = np.flatnonzero(overlap & np.isin(directory.numbers, wanted))
+    row = np.searchsorted(wanted, directory.numbers[chosen])
+    inside = (directory.first[chosen] > after) & (directory.last[chosen] <= until)
     group = np.searchsorted(directory.starts, chosen, side="right") - 1
     parts = []
-    for number, readings in _groups(path, directory, np.unique(group)):
-        low = int(directory.starts[number])
-        here = chosen[group == number] - low
-        real = (readings.times > after) & (readings.times <= until) & np.isin(readings.rows, here)
-        found = readings.where(real)
-        rows = np.searchsorted(wanted, directory.numbers[found.rows + low])
-        parts.append(Readings(rows, found.times, found.values))
+    for number, counts, times, values in _groups(path, directory, np.unique(group), recent):
+        here = group == number
+        row_of = np.full(len(counts), -1)
+        row_of[chosen[here] - directory.starts[number]] = row[here]
+        found = Readings(np.repeat(row_of, counts), times, values)
+        if not inside[here].all():
+            found = found.where((found.rows >= 0) & (times > after) & (times <= until))
+        elif np.count_nonzero(here) < len(counts):
+            found = found.where(found.rows >= 0)
+        parts.append(found)
     return Readings.together(parts)
 
 
 def _groups(
-    path: Path, directory: Directory, groups: npt.NDArray[np.intp]
-) -> Iterator[tuple[int, Readings]]:
-    with path.open("rb") as file:
+    path: Path, directory: Directory, groups: npt.NDArray[np.intp], recent: Recent
+) -> Iterator[tuple[int, Ints, Ints, Floats]]:
+    """Read groups: their numbers, how many samples each series has, and all times and values."""
+    with ExitStack() as opened:
+        file: BinaryIO | None = None
         for group in groups.tolist():
             low, high = directory.starts[group : group + 2].tolist()
-            begin, end = directory.offsets[group : group + 2].tolist()
-            if end - begin < HEADER.size:
-                raise Damaged(f"group {group} has no room")
-            file.seek(begin)
-            payload, _ = open_frame(file.read(end - begin))
             counts = directory.counts[low:high]
-            samples = int(counts.sum())
-            if len(payload) != 16 * samples + 1:
-                raise Damaged(f"group {group} holds {len(payload)} bytes for {samples} samples")
-            times = decode_times(payload[: 8 * samples])
-            values = decode_values(payload[8 * samples :])
-            yield group, Readings(np.repeat(np.arange(high - low), counts), times, values)
+            columns = recent.get(path.name, group)
+            if columns is None:
+                file = file or opened.enter_context(path.open("rb"))
+                columns = _read_group(file, directory, group, int(counts.sum()))
+                recent.keep(path.name, group, *columns)
+            yield group, counts, *columns
+
+
+def _read_group(
+    file: BinaryIO, directory: Directory, group: int, samples: int
+) -> tuple[Ints, Floats]:
+    begin, end = directory.offsets[group : group + 2].tolist()
+    if end - begin < HEADER.size:
+        raise Damaged(f"group {group} has no room")
+    file.seek(begin)
+    payload, _ = open_frame(file.read(end - begin))
+    written = payload[8 * samples :]
+    if len(written) != values_bytes(written, samples):
+        raise Damaged(f"group {group} holds {len(payload)} bytes for {samples} samples")
+    return decode_times(payload[: 8 * samples]), decode_values(written)

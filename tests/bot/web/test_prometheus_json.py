@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from bot.web.prometheus_json import PIECE, failure, success, texts, timestamp, write
+from bot.web.prometheus_json import PIECE, failure, success, write
+from bot.web.prometheus_points import FEW, Moments, texts, timestamp
 from storage.model.labels import Labels
 from storage.model.sample import Selection
 from storage.promql.evaluate import Value
@@ -52,6 +53,30 @@ def test_a_number(value: float, text: str) -> None:
 )
 def test_a_moment(time: float, text: str) -> None:
     assert timestamp(time) == text
+
+
+ODD_NUMBERS = st.sampled_from([0.0, -0.0, 1e16, 2.0**53 + 2, 1e-7, 1e21, np.nan, -np.inf, 0.1, 3.0])
+NUMBERS = (st.integers(-(2**54), 2**54).map(float), st.floats(width=64), ODD_NUMBERS)
+
+
+@given(st.data(), st.sampled_from([0.25, 1.0, 60.0]), st.sampled_from([0.0, 999_999_000.0, 1.7e9]))
+def test_a_row_of_any_length_is_what_a_plain_writer_says(
+    data: st.DataObject, step: float, start: float
+) -> None:
+    length = data.draw(st.integers(1, 3 * FEW))
+    kinds = [data.draw(st.sampled_from(NUMBERS)) for _ in range(data.draw(st.integers(1, 2)))]
+    values = data.draw(arrays.arrays(np.float64, length, elements=st.one_of(kinds)))
+    present = data.draw(
+        arrays.arrays(np.bool_, length, elements=st.sampled_from([True] * 9 + [False]))
+    )
+    present[data.draw(st.integers(0, length - 1))] = True
+    times = start + np.arange(length) * step
+    plain = [
+        f'[{timestamp(time)},"{in_json(value)}"]'
+        for time, value, there in zip(times.tolist(), values.tolist(), present, strict=True)
+        if there
+    ]
+    assert Moments(times).points(values, present).decode() == ",".join(plain)
 
 
 def test_each_type_of_answer() -> None:

@@ -14,6 +14,7 @@ from storage.series.blocks import Blocks
 from storage.series.catalogue import Catalogue
 from storage.series.local import LocalSeries, SeriesOptions
 from storage.series.readings import FIRST_MS, LAST_MS, Readings
+from storage.series.recent import Recent
 from storage.series.segment import Part
 from tests.storage.series.twin import FOREVER, HOUR, NOON, UP, HandClock, up, values
 
@@ -143,13 +144,14 @@ def test_many_groups_and_series_of_any_length_come_back(tmp_path: Path) -> None:
     for name in ("numbers", "counts", "first", "last", "starts", "offsets"):
         assert getattr(wrote, name).tolist() == getattr(directory, name).tolist()
     assert directory.numbers.tolist() == numbers.tolist()
+    recent = Recent(most_bytes=200_000)  # so that some groups stay and some are read again
     for wanted, after, until in [
         (np.sort(numbers), FIRST_MS, LAST_MS),
         (np.array([2, 3, 11, 501, 600]), 250_000, 700_000),
         (np.array([1, 2]), FIRST_MS, LAST_MS),
         (np.array([90_000]), FIRST_MS, LAST_MS),
     ]:
-        found = segment_file.read(path, directory, wanted, after, until)
+        found = segment_file.read(path, directory, wanted, after, until, recent)
         keep = (times > after) & (times <= until) & np.isin(numbers[rows], wanted)
         assert wanted[found.rows].tolist() == numbers[rows[keep]].tolist()
         assert found.times.tolist() == times[keep].tolist()
