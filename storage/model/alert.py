@@ -1,6 +1,6 @@
 """An alert: one labelled thing that is wrong, or was."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -114,3 +114,7 @@ class Alert:
     def is_firing(self) -> bool:
         """Whether it is wrong now, as far as anybody knows."""
         return self.status is AlertStatus.FIRING
+
+    def resolved_at(self, at: datetime) -> "Alert":
+        """Return the alert as it is once it ended at `at`, aware UTC."""
+        return replace(self, status=AlertStatus.RESOLVED, ends_at=at, no_data_since=None)

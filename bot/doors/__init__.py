@@ -1,0 +1,1 @@
+"""Ways in for alerts that somebody else has judged. One file each."""
