@@ -231,3 +231,32 @@ seen = Table(
 )
 
 Index("ix_seen_at", seen.c.at)
+
+keyed = Table(
+    "keyed",
+    metadata,
+    Column("source", PlainText, primary_key=True),
+    Column("key", PlainText, primary_key=True),
+    Column("labels", LabelsText, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
+Index("ix_keyed_at", keyed.c.at)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("source", PlainText, primary_key=True),
+    Column("key", PlainText, primary_key=True),
+    Column("service", PlainText, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("version", PlainText, nullable=False),
+    Column("environment", PlainText, nullable=False),
+    Column("outcome", PlainText, nullable=False),
+    Column("summary", PlainText, nullable=False),
+    Column("by", PlainText, nullable=False),
+    Column("link", PlainText, nullable=False),
+)
+
+Index("ix_changes_service", changes.c.service, changes.c.at)
+Index("ix_changes_at", changes.c.at)
