@@ -42,6 +42,7 @@ from routing.flow.current import Current
 from routing.flow.deliver import Sender
 from routing.flow.desks import Desks
 from routing.flow.evaluate import Judge
+from routing.flow.hear import Hearing
 from routing.flow.housekeeping import Housekeeper
 from routing.flow.receive import Receiver
 from routing.flow.timers import TimerLoop
@@ -117,6 +118,7 @@ class App:
             playbook=self.playbook,
             rules=self.rules,
         )
+        self.hearing = Hearing(self.database, self.clock, self.receiver, self.desks.incidents)
         self.judge = Judge(
             metrics=self.numbers.metrics,
             receiver=self.receiver,
@@ -218,6 +220,7 @@ class App:
             not_ready=self.not_ready,
             reload=self.reloader.reload,
             links=self.links,
+            hearing=self.hearing,
             is_accepting=lambda: self._accepting,
             more_routes=self.mouth.routes() if self.mouth is not None else (),
         )
@@ -295,6 +298,7 @@ def keys_of(config: Config) -> Keys:
         people_tokens={entry.person: entry.token.reveal() for entry in config.server.tokens},
         console_person=PersonId(person) if person else None,
         body_bytes=body_limits(config),
+        mappings={name: s.mapping.compiled() for name, s in sources.items() if s.mapping},
     )
 
 

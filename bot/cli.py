@@ -12,6 +12,7 @@ import typer
 from bot.cli_backtest import add_backtest
 from bot.cli_rules import add_rules
 from bot.cli_server import add_verbs
+from bot.cli_try_mapping import try_mapping
 from storage.errors import BotError, ConfigError
 
 ConfigPath = Annotated[
@@ -35,6 +36,7 @@ add_rules(rules)
 app.add_typer(slack, name="slack")
 add_verbs(app)
 add_backtest(app)
+app.command("try-mapping")(try_mapping)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

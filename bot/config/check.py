@@ -6,6 +6,7 @@ from bot.config.access import check_access
 from bot.config.check_channels import check_channels
 from bot.config.check_remote import check_remote
 from bot.config.check_scrape import check_scrape
+from bot.config.check_sources import check_sources
 from bot.config.inspection import Inspection, Way
 from bot.config.mail_address import parse_mail_address
 from bot.config.reach import check_reach
@@ -34,6 +35,7 @@ def check(inspection: Inspection) -> None:
     check_access(inspection)
     check_remote(inspection)
     check_scrape(inspection, OWN_HOST)
+    check_sources(inspection)
     if readable and not inspection.faults:
         check_reach(inspection)
 

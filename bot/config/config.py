@@ -28,6 +28,7 @@ from bot.config.fields import (
     Url,
 )
 from bot.config.limits import SenderLimitsSection
+from bot.config.mapping import MappingSection
 from bot.config.remote import ForwardSection, MetricsSection
 from bot.config.scrape import ScrapeSection
 from bot.config.secret import Secret
@@ -105,8 +106,9 @@ class Storage(Section):
 
 
 class SourceSection(Section):
-    """Somebody who sends samples.
+    """Somebody who sends samples, alerts or changes.
 
+    mapping: how its own JSON becomes alerts, where it speaks no format that is known.
     limits: what it may send, so that one that runs wild leaves room for the others.
     token:  what it must show; needed as soon as more than loopback is listened on.
     expect: silence longer than this opens an incident of `severity`; none: it may be silent.
@@ -116,6 +118,7 @@ class SourceSection(Section):
     expect: PositiveDuration | None = None
     severity: Severity = Severity.WARNING
     limits: SenderLimitsSection = SenderLimitsSection()
+    mapping: MappingSection | None = None
 
 
 class OwnHost(Section):

@@ -49,9 +49,9 @@ def _route(known: IngestFormat, parts: Parts, door: "Door", teller: "Teller") ->
             request.state.fault = Fault(kind, known.answers.fault)
         source = door.admit(request)
         encoding = _check_kind(request, known)
-        with _counted(parts, source):
+        with counted(parts, source):
             async with door.room_for(source):
-                body = await _read(request, parts, source)
+                body = await read_body(request, parts, source)
                 reader, limit = known.readers[kind], parts.limits.unpacked_bytes
                 batch = await _decoded(reader, body, encoding, limit)
                 appended = await parts.intake.take(source, batch)
@@ -61,7 +61,7 @@ def _route(known: IngestFormat, parts: Parts, door: "Door", teller: "Teller") ->
 
 
 @contextmanager
-def _counted(parts: Parts, source: str) -> Iterator[None]:
+def counted(parts: Parts, source: str) -> Iterator[None]:
     """Count the bodies of a source that are refused whole."""
     try:
         yield
@@ -99,9 +99,12 @@ class Door:
         self._parts, self._tokens = parts, Tokens(lambda: parts.keys().ingest_tokens)
         self._inside: Counter[str] = Counter()
 
-    def admit(self, request: Request) -> str:
-        """Return the name of the source that sends; raises HTTPException 401, 403 or 503."""
-        source = self._without_token(request) or self._tokens.owner(request)
+    def admit(self, request: Request, *, basic: bool = False) -> str:
+        """Return the name of the source that sends; raises HTTPException 401, 403 or 503.
+
+        basic: its token may also be the password of basic authentication.
+        """
+        source = self._without_token(request) or self._tokens.owner(request, basic=basic)
         if not self._parts.is_accepting():
             raise HTTPException(503, "shutting down; send it again", headers=SOON)
         return source
@@ -168,7 +171,7 @@ def _check_kind(request: Request, known: IngestFormat) -> str:
     return encoding
 
 
-async def _read(request: Request, parts: Parts, source: str) -> bytes:
+async def read_body(request: Request, parts: Parts, source: str) -> bytes:
     """Read the body within the limits of size and time; raises TooLarge, HTTPException 408."""
     limit = parts.keys().body_bytes.get(source, parts.limits.body_bytes)
     chunks, size = list[bytes](), 0

@@ -16,6 +16,8 @@ from storage.model.person import PersonId
 if TYPE_CHECKING:
     from bot.channels.console import Console
     from bot.channels.links import AnswerLinks
+    from bot.doors.mapping import Mapped
+    from routing.flow.hear import Hearing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,7 @@ class Keys:
     people_tokens: person -> bearer token of the JSON API.
     console_person: who speaks at the page; None: commands are refused there.
     body_bytes:    source name -> the largest body that it may send; none: that of `Limits`.
+    mappings:      source name -> how its own JSON becomes alerts.
     """
 
     ingest_tokens: Mapping[str, str] = field(default_factory=dict)
@@ -52,6 +55,7 @@ class Keys:
     people_tokens: Mapping[str, str] = field(default_factory=dict)
     console_person: PersonId | None = None
     body_bytes: Mapping[str, int] = field(default_factory=dict)
+    mappings: "Mapping[str, Mapped]" = field(default_factory=dict)
 
 
 class Done(Protocol):
@@ -104,6 +108,7 @@ class Parts:
     reload:        what `POST /-/reload` does; None: there is no such route.
     is_accepting:  False while shutting down: ingest is answered 503.
     links:         reads the signed links of messages; None: no page answers them.
+    hearing:       takes what other systems tell; None: there are no doors for them.
     more_routes:   what a channel (Slack over HTTP) or a special run (the demo) adds.
     page_extras:   scripts of our own that the console page loads besides (the demo's).
     """
@@ -123,5 +128,6 @@ class Parts:
     reload: Reload | None = None
     is_accepting: Callable[[], bool] = _yes
     links: "AnswerLinks | None" = None
+    hearing: "Hearing | None" = None
     more_routes: Sequence[BaseRoute] = ()
     page_extras: Sequence[str] = ()

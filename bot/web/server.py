@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot.ingest.format import BadPayload, TooLarge
-from bot.web import answer_links, api, api_prometheus, ingest, pages, reload
+from bot.web import answer_links, api, api_prometheus, doors, ingest, pages, reload
 from bot.web.auth import is_loopback
 from bot.web.headers import SafeHeaders
 from bot.web.parts import Parts
@@ -50,6 +50,7 @@ def build(parts: Parts) -> Starlette:
     watch = Watch(parts)
     routes: list[BaseRoute] = [
         *(ingest.routes(parts) if parts.takes_samples else ()),
+        *doors.routes(parts),
         Route("/-/healthy", watch.healthy),
         Route("/-/ready", watch.ready),
         Route("/metrics", watch.metrics),

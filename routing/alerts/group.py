@@ -8,7 +8,7 @@ from routing.incidents.events import AlertsChanged
 from storage.model.alert import Alert
 
 LONGEST_TITLE = 120
-UNTOLD = ("__name__", "alertname", "severity", "category")
+UNTOLD = ("__name__", "alertname", "severity", "category", "dedup_key")
 """Labels that a title does not repeat: they are said elsewhere."""
 
 

@@ -1,7 +1,6 @@
 """What other systems tell becomes alerts, answers and changes; by their own names for it."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -86,10 +85,9 @@ class Hearing:
         by = Acknowledge(PersonId(source))
         await self._incidents.apply_many(ids, by, actor=source, via=source)
 
-    async def changes(self, told: Sequence[Change], services: Mapping[str, str]) -> None:
-        """Keep changes; services: a repository's or an application's name -> the service."""
+    async def changes(self, told: Sequence[Change]) -> None:
+        """Keep changes; what is told again under its key replaces what was told before."""
         if not told:
             return
-        named = [replace(it, service=services.get(it.service, it.service)) for it in told]
         async with self._database.transaction() as tx:
-            await changes.upsert_many(tx, named)
+            await changes.upsert_many(tx, told)

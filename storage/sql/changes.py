@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.model.change import Change
@@ -34,8 +34,3 @@ async def latest(tx: AsyncConnection, since: datetime, limit: int) -> list[Chang
     query = select(changes).where(changes.c.at >= since)
     rows = await tx.execute(query.order_by(changes.c.at.desc(), changes.c.key).limit(limit))
     return [Change(**row._mapping) for row in rows]
-
-
-async def forget_before(tx: AsyncConnection, at: datetime) -> None:
-    """Forget what was changed before `at`."""
-    await tx.execute(delete(changes).where(changes.c.at < at))

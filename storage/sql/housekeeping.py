@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Table, and_, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.sql.schema import OPEN, WAITING, incidents, outbox, overrides, seen
+from storage.sql.schema import OPEN, WAITING, changes, incidents, keyed, outbox, overrides, seen
 
 
 async def delete_before(tx: AsyncConnection, at: datetime, limit: int) -> int:
@@ -13,13 +13,17 @@ async def delete_before(tx: AsyncConnection, at: datetime, limit: int) -> int:
 
     Incidents that were resolved and whose alerts had cleared, with all that hangs on them
     (alerts, timers, posts, outbox); messages about Tocsin itself that no longer wait;
-    overrides; events seen. 0 means that nothing old is left.
+    overrides; events seen; sources' keys; changes. 0 means that nothing old is left.
     """
     over = and_(~OPEN, incidents.c.resolved_at < at, incidents.c.firing == 0)
     told = and_(outbox.c.incident.is_(None), ~WAITING, outbox.c.created_at < at)
     deleted = await _delete(tx, incidents, over, limit)
     deleted += await _delete(tx, outbox, told, limit)
     deleted += await _delete(tx, overrides, overrides.c.ends_at < at, limit)
+    for told_by_others in (keyed, changes):
+        deleted += (
+            await tx.execute(delete(told_by_others).where(told_by_others.c.at < at))
+        ).rowcount
     return deleted + await _delete(tx, seen, seen.c.at < at, limit)
 
 

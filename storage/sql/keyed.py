@@ -36,8 +36,3 @@ async def forget(tx: AsyncConnection, source: str, keys: Collection[str]) -> Non
     for some in chunks(set(keys)):
         named = and_(keyed.c.source == source, keyed.c.key.in_(some))
         await tx.execute(delete(keyed).where(named))
-
-
-async def forget_before(tx: AsyncConnection, at: datetime) -> None:
-    """Forget keys that were last told before `at`."""
-    await tx.execute(delete(keyed).where(keyed.c.at < at))

@@ -74,6 +74,7 @@ FREE = {
     ".people.*.addresses", ".policies.*.rooms.*",
     ".storage.metrics.prometheus.headers", ".storage.forward.headers",
     ".scrape.*.params", ".scrape.*.labels",
+    *(f".sources.*.mapping.{key}" for key in ("labels", "annotations", "severities")),
 }  # fmt: skip
 INSTEAD = {
     ".storage.metrics.prometheus.bearer",

@@ -77,7 +77,7 @@ VALUES = [
         id="no-rule-file"),
     pytest.param("sources: {a: {token: ~}, b: {tokn: x}}\n",
         "config.yaml:15:30 sources.b.tokn: no such key; did you mean 'token'? "
-        "known: expect, limits, severity, token", id="misspelt-token"),
+        "known: expect, limits, mapping, severity, token", id="misspelt-token"),
 ]  # fmt: skip
 
 

@@ -19,10 +19,12 @@ from storage.sql.database import Database
 from storage.sql.migrate import MIGRATIONS, migrate, stored_version
 from storage.sql.schema import metadata
 
+NEWEST = max(path.stem.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+FURTHER = f"{int(NEWEST) + 1:04}"
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision = "0002", "0001"
+revision, down_revision = "{further}", "{newest}"
 
 def upgrade():
     op.add_column("meta", sa.Column("extra", sa.Text()))
@@ -42,13 +44,14 @@ def newer(folder: Path, last: str = "") -> Path:
     """A copy of the migrations with one more step."""
     migrations = folder / "migrations"
     shutil.copytree(MIGRATIONS, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    (migrations / "versions" / "0002_extra.py").write_text(NEXT.format(last=last))
+    step = NEXT.format(further=FURTHER, newest=NEWEST, last=last)
+    (migrations / "versions" / f"{FURTHER}_extra.py").write_text(step)
     return migrations
 
 
 async def test_from_nothing_and_once_more(bare: Database) -> None:
-    assert await migrate(bare) == "schema 0001: created"
-    assert await migrate(bare) == "schema 0001: up to date"
+    assert await migrate(bare) == f"schema {NEWEST}: created"
+    assert await migrate(bare) == f"schema {NEWEST}: up to date"
 
 
 async def test_the_migrations_make_what_the_schema_says(database: Database) -> None:
@@ -63,11 +66,11 @@ async def test_a_step_further_keeps_a_copy(database: Database, tmp_path: Path) -
     async with database.transaction() as tx:
         await meta.put(tx, "key", "old")
     done = await migrate(database, newer(tmp_path))
-    assert done.startswith("schema 0002: brought up from 0001")
+    assert done.startswith(f"schema {FURTHER}: brought up from {NEWEST}")
     async with database.reading() as tx:
         assert await meta.get(tx, "key") == "touched"
     if database.file is not None:
-        copy = database.file.with_name("tocsin.db.schema-0001")
+        copy = database.file.with_name(f"tocsin.db.schema-{NEWEST}")
         assert str(copy) in done
         with closing(sqlite3.connect(copy)) as connection:
             assert connection.execute("SELECT * FROM meta").fetchall() == [("key", "old")]
@@ -79,15 +82,15 @@ async def test_half_a_migration_is_none(database: Database, tmp_path: Path) -> N
     with pytest.raises(ZeroDivisionError):
         await migrate(database, newer(tmp_path, last="1 / 0"))
     async with database.reading() as tx:
-        assert await stored_version(tx) == "0001"
+        assert await stored_version(tx) == NEWEST
         assert (await tx.execute(text("SELECT * FROM meta"))).all() == [("key", "old")]
-    assert await migrate(database) == "schema 0001: up to date"
+    assert await migrate(database) == f"schema {NEWEST}: up to date"
 
 
 async def test_a_newer_schema_is_refused(database: Database, tmp_path: Path) -> None:
     await migrate(database, newer(tmp_path))
     with pytest.raises(
-        ConfigError, match="another Tocsin \\(schema 0002; this one knows up to 0001"
+        ConfigError, match=rf"another Tocsin \(schema {FURTHER}; this one knows up to {NEWEST}"
     ):
         await migrate(database)
 
@@ -105,4 +108,7 @@ def test_alembic_stays_away_where_nothing_is_to_do(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", program, str(tmp_path / "tocsin.db")]
     said = [subprocess.check_output(command, text=True) for _ in range(2)]
-    assert said == ["schema 0001: created True False\n", "schema 0001: up to date False False\n"]
+    assert said == [
+        f"schema {NEWEST}: created True False\n",
+        f"schema {NEWEST}: up to date False False\n",
+    ]

@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 
+from storage.model.change import Change
 from storage.model.delivery import DeliveryStatus, Post
 from storage.model.incident import IncidentId, Status
+from storage.model.labels import Labels
 from storage.model.person import Override, PersonId
 from storage.sql import (
     alerts,
     audit,
+    changes,
     housekeeping,
     incidents,
+    keyed,
     meta,
     outbox,
     overrides,
@@ -128,3 +132,32 @@ async def test_what_is_old_goes_with_all_that_hangs_on_it(database: Database) ->
         assert await outbox.oldest_waiting(tx) == START
         assert sum((await outbox.counts(tx)).values()) == 1
         assert len(await audit.of_incident(tx, ONE)) == 1, "the record stays"
+
+
+async def test_what_a_source_calls_its_troubles(database: Database) -> None:
+    disk, slow = Labels.of(alertname="Disk"), Labels.of(alertname="Slow")
+    async with database.transaction() as tx:
+        await keyed.remember(tx, "a", {"1": disk, "2": slow}, NOON)
+        await keyed.remember(tx, "a", {"1": slow}, NOON + HOUR)
+        await keyed.remember(tx, "b", {"1": disk}, NOON)
+        assert await keyed.labels_of(tx, "a", ["1", "2", "3"]) == {"1": slow, "2": slow}
+        await keyed.forget(tx, "a", ["2", "3"])
+        assert await keyed.labels_of(tx, "a", ["1", "2"]) == {"1": slow}
+        await housekeeping.delete_before(tx, NOON + HOUR, 10)
+        assert await keyed.labels_of(tx, "a", ["1"]) == {"1": slow}
+        assert await keyed.labels_of(tx, "b", ["1"]) == {}
+
+
+async def test_changes_are_kept_by_their_key(database: Database) -> None:
+    first = Change(source="ci", key="7", service="checkout", at=NOON, version="4.1")
+    again = replace(first, at=NOON + HOUR, outcome="failed")
+    other = replace(first, key="8", service="mail")
+    async with database.transaction() as tx:
+        await changes.upsert_many(tx, [first, other])
+        await changes.upsert_many(tx, [first, again])
+        await changes.upsert_many(tx, [])
+        assert await changes.of_services(tx, ["checkout", "none"], NOON) == {"checkout": [again]}
+        assert await changes.latest(tx, NOON, 10) == [again, other]
+        assert await changes.latest(tx, NOON, 1) == [again]
+        await housekeeping.delete_before(tx, NOON + HOUR, 10)
+        assert await changes.latest(tx, NOON, 10) == [again]
