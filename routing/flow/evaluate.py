@@ -15,13 +15,22 @@ from typing import Final
 import structlog
 
 from routing.flow.current import Current
+from routing.flow.judge_alerts import AlertSeries
 from routing.flow.judge_memory import Door, Memory
-from routing.flow.judge_query import Wording, evidence_for, rows_of, unclear_for
+from routing.flow.judge_query import (
+    AHEAD,
+    Wording,
+    evidence_for,
+    perhaps_half_stored,
+    rows_of,
+    unclear_for,
+)
 from routing.flow.judge_record import Append, Recorder, check_limit
 from routing.flow.judge_seat import JudgeStatus, Seat, Stopwatch
 from routing.flow.judge_silence import SILENCE, SilenceWatch
 from routing.flow.judge_words import told_of
 from routing.playbook import Playbook
+from routing.rules.alert_series import ALERTS, FOR_STATE
 from routing.rules.feeds import Feeds, Watched
 from routing.rules.lifecycle import Look, Now
 from routing.rules.rule import RuleGroup
@@ -30,7 +39,7 @@ from routing.rules.sight import LONGEST_REFILL, look, look_at_answer
 from routing.rules.sources import Sources
 from routing.rules.verdict import judged
 from storage.clock import Clock, Steady
-from storage.errors import BotError, MetricsUnavailable, StaleIncident, StorageUnavailable
+from storage.errors import BotError, StaleIncident, StorageUnavailable
 from storage.metrics.port import Metrics
 from storage.model.alert import Trace
 from storage.model.labels import NAME, Labels
@@ -41,11 +50,6 @@ log = structlog.get_logger()
 
 GATHER: Final = 0.1
 """Seconds for which arrivals are gathered before a group is judged again."""
-
-AHEAD: Final = 5.0
-"""Seconds by which a sender's clock may lead ours and its samples are still judged at once.
-Further from the future, they are judged when their time has come: one wrong clock must not
-move the windows of everybody else."""
 
 BEFORE: Final = 0.001
 """Seconds by which "just before" a scrape lies before it: sample times are milliseconds."""
@@ -60,7 +64,7 @@ PATIENCE: Final = 10.0
 class Judge:
     """Judges all rule groups in force.
 
-    append: stores what recording rules answer; without it they are not evaluated.
+    append: stores what recording rules answer, and `ALERTS`; without it neither is written.
     gather: seconds for which arrivals are gathered before a group is judged again.
     answered_by: the source that another system counts as, where `metrics` asks one: its answers
             are news, samples that arrive here are none, and rules are judged on their interval.
@@ -86,6 +90,7 @@ class Judge:
         self._memory = Memory(receiver)
         self._silence = SilenceWatch(self._sources, self._memory, playbook)
         self._recorder = Recorder(metrics, append) if append else None
+        self._alert_series = AlertSeries(append) if append else None
         self._in_force: tuple[RuleGroup, ...] | None = None
         self._seats: dict[str, Seat] = {}
         self._judged_at: dict[str, float] = {}
@@ -103,7 +108,9 @@ class Judge:
         await self._memory.load(self._database)
         self._reload()
         await self._adopt()
-        self._half_stored = await self._perhaps_half_stored()
+        if not self._answered_by:
+            at = self._clock.utc_now().timestamp()
+            self._half_stored = await perhaps_half_stored(self._metrics, self._feeds, at)
 
     async def arrived(self, source: str, appended: Appended, complete: bool) -> None:
         """Wake the rules that these samples feed; returns soon, judging goes on by itself.
@@ -203,21 +210,6 @@ class Judge:
         rules = [watched.rule for watched in self._feeds.rules.values()]
         await self._memory.adopt(rules, frozenset({SILENCE}), self._now())
 
-    async def _perhaps_half_stored(self) -> set[str]:
-        """Return the combining rules whose last scrape before the start may be half stored."""
-        now = self._clock.utc_now().timestamp()
-        found: set[str] = set()
-        if self._answered_by:
-            return found
-        for key, watched in self._feeds.rules.items():
-            for matchers in () if watched.needs.alone else watched.needs.selectors:
-                try:
-                    if await self._metrics.series(matchers, now - 2 * SETTLE, now + AHEAD):
-                        found.add(key)
-                except MetricsUnavailable:
-                    found.add(key)
-        return found
-
     def _fell_silent(self, steady: Steady) -> set[str]:
         """Return the rules that a source feeds which just fell silent, or is not any more."""
         heard = {*self._sources.voices(), *self._sources.silent(steady)}
@@ -233,6 +225,9 @@ class Judge:
         try:
             await self._silence.tell(self._now())
             await self._adopt()
+            if self._alert_series is not None:
+                at = self._clock.utc_now().timestamp()
+                await self._alert_series.end(self._feeds.rules, at)
         except (StorageUnavailable, StaleIncident) as error:
             self._refused(error)
 
@@ -335,7 +330,23 @@ class Judge:
         told = await told_of(watched.rule, moves, wording, now, trace)
         if watched.key in self._feeds.rules:
             moved = [(key, move) for move in told.moves]
+            if self._alert_series is not None and not watched.rule.shadow:
+                await self._alert_series.recall(watched.rule, states, wording)
             await self._memory.commit(moved, told.alerts, told.notes)
+            await self._tell_in_series(seat, watched, wording, at)
+
+    async def _tell_in_series(
+        self, seat: Seat, watched: Watched, wording: Wording, at: float
+    ) -> None:
+        """Write what is pending and firing as series, and wake the rules that look at them."""
+        if self._alert_series is None or watched.rule.shadow:
+            return
+        states, every = self._memory.of(watched.key), seat.group.interval.total_seconds()
+        steady = self._clock.steady()
+        appended = await self._alert_series.write(watched.rule, states, wording, at, steady, every)
+        if appended is not None and any(map(self._feeds.watches, (ALERTS, FOR_STATE))):
+            self._wish(self._feeds.take_recorded(watched, appended))
+            self._wake(other for other in self._seats.values() if other is not seat)
 
     async def _evidence(
         self, watched: Watched, rows: list[tuple[Labels, float]], at: float

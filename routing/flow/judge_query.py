@@ -1,11 +1,17 @@
 """What judging asks the metrics for: a rule's answer, evidence, and what its templates quote."""
 
-from routing.rules.feeds import Watched
+from routing.rules.feeds import Feeds, Watched
+from routing.rules.scrapes import SETTLE
 from routing.rules.template import Row, Wanted
 from routing.rules.verdict import unclear, worded
 from storage.errors import MetricsUnavailable, QueryError
 from storage.metrics.port import Metrics
 from storage.model.labels import Labels
+
+AHEAD = 5.0
+"""Seconds by which a sender's clock may lead ours and its samples are still judged at once.
+Further from the future, they are judged when their time has come: one wrong clock must not
+move the windows of everybody else."""
 
 MOST_QUOTED = 50
 """Different queries that the templates of one rule may ask in one judgement."""
@@ -32,6 +38,19 @@ async def unclear_for(metrics: Metrics, watched: Watched, at: float) -> frozense
     values = await rows_of(metrics, watched.needs.clearance, at)
     clear = await rows_of(metrics, watched.rule.clear_when, at)
     return unclear([labels for labels, _ in values], [labels for labels, _ in clear])
+
+
+async def perhaps_half_stored(metrics: Metrics, feeds: Feeds, now: float) -> set[str]:
+    """Return the combining rules whose last scrape before `now`, the start, may be half stored."""
+    found: set[str] = set()
+    for key, watched in feeds.rules.items():
+        for matchers in () if watched.needs.alone else watched.needs.selectors:
+            try:
+                if await metrics.series(matchers, now - 2 * SETTLE, now + AHEAD):
+                    found.add(key)
+            except MetricsUnavailable:
+                found.add(key)
+    return found
 
 
 class Wording:

@@ -247,6 +247,10 @@ class Feeds:
         }
         return fed.values()
 
+    def watches(self, name: str) -> bool:
+        """Say whether any rule may look at series of this name."""
+        return bool(self._any_name) or name in self._by_name
+
     def fed_by(self, source: str) -> set[str]:
         """Return the keys of the rules that a source feeds."""
         return {key for key, watched in self.rules.items() if source in watched.sources}

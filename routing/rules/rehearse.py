@@ -10,6 +10,7 @@ from datetime import timedelta
 from math import inf, isnan, nextafter
 from typing import Final
 
+from routing.rules.alert_series import ALERTS, FOR_STATE
 from routing.rules.rehearsal import AlertTest, ExprTest, Rehearsal, Scene, WrittenAlert
 from routing.rules.rehearsal_ahead import Ahead, rows_of
 from routing.rules.rehearsed import Rehearsed
@@ -17,9 +18,6 @@ from routing.rules.rule import RuleGroup
 from storage.errors import QueryError
 from storage.model.labels import Labels
 from storage.promql.memory import MemorySamples
-
-ALERTS: Final = ("ALERTS", "ALERTS_FOR_STATE")
-"""What alerting rules write."""
 
 MOST_MOMENTS: Final = 1_000_000
 """Moments of one test: two years by the minute."""
@@ -80,7 +78,7 @@ class _Stage:
         self._samples = MemorySamples()
         pace = rehearsal.interval.total_seconds()
         all_rules = [(rule, group) for group in groups for rule in group.rules]
-        written = {*ALERTS, *(rule.name for rule, _ in all_rules if rule.records)}
+        written = {ALERTS, FOR_STATE, *(rule.name for rule, _ in all_rules if rule.records)}
         self._rules = [
             Rehearsed(rule, group, scene.outside, Ahead(rule.tree, pace, written))
             for rule, group in all_rules

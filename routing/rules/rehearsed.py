@@ -3,9 +3,10 @@
 As in Prometheus an alert is told from others by its own labels, not by those of the series.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
+from routing.rules.alert_series import rows_of_alert
 from routing.rules.lifecycle import CLEAR, Look, Now, Phase, RuleState
 from routing.rules.rehearsal_ahead import Ahead, Rows, rows_of
 from routing.rules.rule import Needs, Rule, RuleGroup
@@ -75,7 +76,9 @@ class Rehearsed:
             else:
                 self._states[moved.fingerprint] = moved.after
         _check(len(self._states), self._group.limit)
-        return [row for state in self._states.values() for row in _told(state)]
+        return [
+            row for state in self._states.values() for row in rows_of_alert(state.labels, state)
+        ]
 
     def _unclear(self, samples: MemorySamples, at: float) -> frozenset[Labels]:
         """Return the series, less their names, that `clear_when` does not let end."""
@@ -129,12 +132,6 @@ class _Answers:
         except QueryError as error:
             return str(error)
         return [Row(dict(labels), value) for labels, value in found]
-
-
-def _told(state: RuleState) -> Iterable[tuple[Labels, float]]:
-    phase = "pending" if state.phase is Phase.PENDING else "firing"
-    yield state.labels.with_({NAME: "ALERTS", "alertstate": phase}), 1.0
-    yield state.labels.with_({NAME: "ALERTS_FOR_STATE"}), float(int(state.since.timestamp()))
 
 
 def _check(count: int, limit: int) -> None:

@@ -82,6 +82,14 @@ def unclear(values: Iterable[Labels], clear: Iterable[Labels]) -> frozenset[Labe
     return frozenset(held - {labels.without(NAME) for labels in clear})
 
 
+def plainly_named(rule: Rule, labels: Labels) -> Labels | None:
+    """Return the labels of the alert about one series; None where a template must be expanded."""
+    if not all(made.is_plain for made in rule.labels.values()):
+        return None
+    own = {name: made.text for name, made in rule.labels.items()}
+    return labels.without(NAME).with_({**own, "alertname": rule.name})
+
+
 def worded(
     rule: Rule, labels: Labels, value: float, answers: Answers, outside: Outside = NOWHERE
 ) -> tuple[Labels, Labels]:
