@@ -1,6 +1,6 @@
 """What is allowed in a rule file and still unwise: `tocsin rules check` tells."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,14 +25,32 @@ class Finding:
 
 
 def findings(groups: Iterable[RuleGroup]) -> tuple[Finding, ...]:
-    """Return advice for every alerting rule, in the order of the files."""
-    return tuple(
-        Finding(rule.where, f"{rule.name}: {text}")
-        for group in groups
-        for rule in group.rules
-        if not rule.records
-        for text in _advice(rule)
-    )
+    """Return advice for the rules, in the order of the files."""
+    rules = [rule for group in groups for rule in group.rules]
+    advice = [
+        (rule, text)
+        for rule, twin in zip(rules, _twins(rules), strict=True)
+        for text in (*_twin_advice(rule, twin), *(() if rule.records else _advice(rule)))
+    ]
+    return tuple(Finding(rule.where, f"{rule.name}: {text}") for rule, text in advice)
+
+
+def _twins(rules: Sequence[Rule]) -> Iterator[Rule | None]:
+    """Give for each rule the first before it of the same name and label texts, if any."""
+    first: dict[str, Rule] = {}
+    for rule in rules:
+        before = first.setdefault(rule.family, rule)
+        yield before if before is not rule else None
+
+
+def _twin_advice(rule: Rule, twin: Rule | None) -> Iterator[str]:
+    if twin is None:
+        return
+    if rule.copy:
+        yield f"the same rule stands already at {twin.where}; take one away"
+    elif not rule.records:
+        said = "another query has this name and these labels"
+        yield f"{said}, at {twin.where}: their alerts look alike; tell them apart by a label"
 
 
 def _advice(rule: Rule) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """Prometheus' rule files, unchanged -> rules; every fault of every file in one error."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
@@ -60,7 +61,7 @@ class _Reader:
         self.groups: list[RuleGroup] = []
         self.faults = Faults()
         self._interval = interval
-        self._known: dict[str, str] = {}  # rule key -> where it stands
+        self._known: Counter[str] = Counter()  # rule key -> how often it stands there
 
     def document(self, top: Node) -> None:
         if isinstance(top, Scalar) and top.value is None:
@@ -140,14 +141,13 @@ class _Reader:
             shadow=self._flag(mapping, "shadow"),
             where=mapping.where,
         )
-        self._once(rule, name)
-        return rule
+        return self._once(rule)
 
-    def _once(self, rule: Rule, name: Scalar) -> None:
-        first = self._known.setdefault(rule.key, name.where)
-        if first != name.where:
-            said = f"the rule {rule.name!r} with these labels and this expr stands already at"
-            self.faults.add(name, f"{said} {first}; take one away or tell them apart by a label")
+    def _once(self, rule: Rule) -> Rule:
+        """Tell a rule from one that is there already, to the letter, as Prometheus lets it be."""
+        key = rule.key
+        self._known[key] += 1
+        return replace(rule, copy=self._known[key] - 1)
 
     def _clear_when(self, mapping: Mapping) -> tuple[str, Expr | None]:
         """Read it; it must compare with a number, or a series that is gone would fire for ever."""

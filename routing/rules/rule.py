@@ -49,6 +49,7 @@ class Rule:
     clear_when, clear_tree: what must hold before what fires is over: hysteresis; None: nothing.
     shadow:          it is judged and written down, and nobody is told.
     where:           `file:line:column`.
+    copy:            which of several rules with the same name, labels and query it is, from 0.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Rule:
     clear_tree: Expr | None = None
     shadow: bool = False
     where: str = ""
+    copy: int = 0
 
     @property
     def family(self) -> str:
@@ -77,7 +79,8 @@ class Rule:
     @property
     def key(self) -> str:
         """Name the rule across restarts and reloads: equal for equal name, labels and query."""
-        return f"{self.family}/{_digest(self.expr)}"
+        again = f" copy {self.copy}" if self.copy else ""
+        return f"{self.family}/{_digest(f'{self.expr}{again}')}"
 
 
 def family_of(key: str) -> str:

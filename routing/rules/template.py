@@ -12,13 +12,16 @@ from typing import Any, Final
 from routing.rules import template_parse
 from routing.rules.go_format import shown
 from routing.rules.template_functions import FUNCTIONS, Row, text, truth
+from routing.rules.template_time import Moment, Span, call_method
 from routing.rules.template_tree import (
     Branch,
     Call,
     Dot,
     Fields,
+    Include,
     Leave,
     Literal,
+    Method,
     Node,
     Operand,
     Pipe,
@@ -43,6 +46,8 @@ __all__ = [
 MOST_STEPS: Final = 10_000
 MOST_OUTPUT: Final = 65_536
 """Characters of the whole text, and of each value on the way."""
+MOST_INSIDE: Final = 20
+"""Defined templates that stand in one another."""
 MOST_WORK: Final = 4 * 1024 * 1024
 """Characters that all functions of one expansion may read and write together."""
 
@@ -51,6 +56,7 @@ KNOWN: Final = {
     "and": (1, 50),
     "or": (1, 50),
     "query": (1, 1),
+    "tmpl": (2, 2),
 }
 
 
@@ -68,6 +74,7 @@ class Template:
 
     text: str
     nodes: tuple[Node, ...] = field(compare=False)
+    defined: Mapping[str, tuple[Node, ...]] = field(default_factory=dict, compare=False)
 
     @property
     def is_plain(self) -> bool:
@@ -81,7 +88,8 @@ def parse_template(source: str) -> Template:
     >>> str(expand(parse_template("{{ $value | humanize }}B"), labels={}, value=1234567.0))
     '1.235MB'
     """
-    return Template(source, template_parse.parse(source, KNOWN))
+    parsed = template_parse.parse(source, KNOWN)
+    return Template(source, parsed.nodes, parsed.defined)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +116,7 @@ def expand(
     answers: query -> what it returned, or why it did not.  Raises Wanted for a query that is
     not among them, and TemplateError where a function refuses or a limit is reached.
     """
-    run = _Run(dict(labels), value, answers or {}, outside)
+    run = _Run(dict(labels), value, answers or {}, outside, template.defined)
     run.nodes(template.nodes, run.root)
     return "".join(run.written)
 
@@ -130,6 +138,7 @@ class _Run:
         value: float,
         answers: Mapping[str, Sequence[Row] | str],
         outside: Outside,
+        defined: Mapping[str, tuple[Node, ...]],
     ) -> None:
         self.root = {
             "Labels": labels,
@@ -139,7 +148,7 @@ class _Run:
         }
         given = (self.root, labels, value, outside.labels, outside.url)
         self._scopes: list[dict[str, Any]] = [dict(zip(template_parse.GIVEN, given, strict=True))]
-        self._answers = answers
+        self._answers, self._defined, self._inside = answers, defined, 0
         self._steps, self._work, self._length = 0, 0, 0
         self.written: list[str] = []
 
@@ -157,6 +166,8 @@ class _Run:
                     raise _Left(word)
                 case Branch():
                     self._branch(node, dot)
+                case Include(name, pipe, at):
+                    self._include(name, None if pipe is None else self._pipe(pipe, dot), at)
 
     def _branch(self, node: Branch, dot: Any) -> None:
         self._scopes.append({})
@@ -169,6 +180,29 @@ class _Run:
             self._block(node.body if truth(value) else node.otherwise, inner)
         finally:
             self._scopes.pop()
+
+    def _include(self, name: str, dot: Any, at: int) -> None:
+        """Write what is defined under a name; it sees `.` and `$` alone."""
+        if name not in self._defined:
+            raise TemplateError(f"no template is called {name!r}", at)
+        self._inside += 1
+        if self._inside > MOST_INSIDE:
+            raise TemplateError(f"templates stand in one another over {MOST_INSIDE} times", at)
+        outer, self._scopes = self._scopes, [{"$": dot}]
+        try:
+            self.nodes(self._defined[name], dot)
+        finally:
+            self._scopes = outer
+            self._inside -= 1
+
+    def _tmpl(self, name: Any, dot: Any, at: int) -> str:
+        """Return what is defined under a name as a text."""
+        outer, self.written = self.written, []
+        try:
+            self._include(text(name), dot, at)
+            return "".join(self.written)
+        finally:
+            self.written = outer
 
     def _block(self, nodes: Sequence[Node], dot: Any) -> None:
         self._scopes.append({})
@@ -196,11 +230,30 @@ class _Run:
     def _pipe(self, pipe: Pipe, dot: Any) -> Any:
         piped: tuple[Any, ...] = ()
         for step in pipe.steps:
-            value = self._call(step, dot, piped) if isinstance(step, Call) else self._of(step, dot)
-            piped = (value,)
+            piped = (self._step_of(step, dot, piped),)
         for name in pipe.names:
             self._set(name, piped[0], declares=pipe.declares)
         return piped[0]
+
+    def _step_of(self, step: Operand, dot: Any, piped: tuple[Any, ...]) -> Any:
+        """Return the value of one step of a pipe, given that of the step before."""
+        match step:
+            case Call():
+                return self._call(step, dot, piped)
+            case Method():
+                return self._method(step, dot, piped)
+        return self._of(step, dot)
+
+    def _method(self, method: Method, dot: Any, piped: tuple[Any, ...]) -> Any:
+        self._step()
+        value = self._of(method.of, dot)
+        if not isinstance(value, Moment | Span):
+            raise TemplateError(f"{shown(value)} has no method {method.name}", method.at)
+        args = (*(self._of(arg, dot) for arg in method.args), *piped)
+        self._spend(args)
+        found = call_method(value, method.name, args)
+        self._spend((found,))
+        return found
 
     def _of(self, operand: Operand, dot: Any) -> Any:
         self._step()
@@ -218,6 +271,8 @@ class _Run:
                 return value
             case Call():
                 return self._call(operand, dot, ())
+            case Method():
+                return self._method(operand, dot, ())
             case Pipe():
                 return self._pipe(operand, dot)
 
@@ -228,6 +283,8 @@ class _Run:
         args = (*(self._of(arg, dot) for arg in call.args), *piped)
         if call.name == "query":
             return self._query(text(args[0]))
+        if call.name == "tmpl":
+            return self._tmpl(args[0], args[1], call.at)
         self._spend(args)
         try:
             found = FUNCTIONS[call.name][2](*args)
@@ -282,6 +339,8 @@ class _Run:
 def _field(value: Any, name: str) -> Any:
     if isinstance(value, Row) and name in {"Labels", "Value"}:
         return value.labels if name == "Labels" else value.value
+    if isinstance(value, Moment | Span):
+        return call_method(value, name, ())
     if isinstance(value, Mapping):
         return value.get(name, "")
     raise TemplateError(f"{shown(value)} has no field {name}")

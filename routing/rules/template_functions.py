@@ -1,7 +1,7 @@
 """The functions that templates may call: Go's own and those of Prometheus.
 
-Left out whole: `toTime`, `toDuration` (they return objects with methods) and `tmpl`. Numbers
-of different types compare as numbers, where Go refuses; that is the one liberty taken.
+Numbers of different types compare as numbers, where Go refuses; that is the one liberty taken.
+`query` and `tmpl` need what only the expansion has, and stand there.
 Source: Go 1.22, text/template/funcs.go; Prometheus 3, template/template.go.
 """
 
@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from html import escape
 from typing import Any, Final
@@ -18,6 +17,7 @@ from urllib.parse import quote_plus
 import re2
 
 from routing.rules.go_format import printf, shown
+from routing.rules.template_time import Moment, Span
 from routing.rules.template_words import TemplateError
 from storage.units import parse_duration
 
@@ -134,12 +134,7 @@ def humanize_timestamp(value: Any) -> str:
     found = number(value)
     if not math.isfinite(found):
         return _four(found)
-    if abs(found) * 1e9 > 2**63 - 1:
-        raise TemplateError(f"{shown(found)} is not a time that fits 64 bits of nanoseconds")
-    milliseconds = int(found * 1e9) // 1_000_000
-    when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
-    rest = f".{when.microsecond // 1000:03d}".rstrip("0") if when.microsecond else ""
-    return f"{when:%Y-%m-%d %H:%M:%S}{rest} +0000 UTC"
+    return str(Moment.of(found))
 
 
 @lru_cache(maxsize=512)
@@ -324,7 +319,9 @@ FUNCTIONS: Final[Mapping[str, tuple[int, int, Function]]] = {
     "strvalue": (1, 1, lambda row: _row(row).labels.get("__value__", "")),
     "tableLink": (1, 1, _link(1)),
     "title": (1, 1, title),
+    "toDuration": (1, 1, lambda value: Span.of(number(value))),
     "toLower": (1, 1, lambda value: text(value).lower()),
+    "toTime": (1, 1, lambda value: Moment.of(number(value))),
     "toUpper": (1, 1, lambda value: text(value).upper()),
     "urlQueryEscape": (1, 1, lambda value: quote_plus(text(value))),
     "urlquery": (1, MANY, lambda *values: quote_plus(_printed(*values))),

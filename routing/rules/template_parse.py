@@ -1,11 +1,12 @@
 """Go's template language, the part that rule files use: text -> tree.
 
-Known: fields, variables, pipes, calls, `if / else if / else`, `range`, `with`, `break`,
-`continue`, comments and `{{- -}}`. Not known, and refused when the file is read: `define`,
-`template`, `block`. Source: Go 1.22, text/template/parse.
+Known: fields, variables, pipes, calls, methods, `if / else if / else`, `range`, `with`, `break`,
+`continue`, `define`, `template`, `block`, comments and `{{- -}}`.
+Source: Go 1.22, text/template/parse.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from routing.rules.template_tree import (
@@ -13,8 +14,10 @@ from routing.rules.template_tree import (
     Call,
     Dot,
     Fields,
+    Include,
     Leave,
     Literal,
+    Method,
     Node,
     Operand,
     Pipe,
@@ -34,7 +37,15 @@ WORDS: Final = frozenset(
 DEEPEST: Final = 50
 
 
-def parse(text: str, functions: Mapping[str, tuple[int, int]]) -> tuple[Node, ...]:
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A template, and those that it defines by name."""
+
+    nodes: tuple[Node, ...]
+    defined: Mapping[str, tuple[Node, ...]]
+
+
+def parse(text: str, functions: Mapping[str, tuple[int, int]]) -> Parsed:
     """Read a template; raises TemplateError for what Go, or this subset, does not know.
 
     functions: name -> (fewest, most arguments).
@@ -43,7 +54,11 @@ def parse(text: str, functions: Mapping[str, tuple[int, int]]) -> tuple[Node, ..
     nodes, closed_by = parser.block([*GIVEN], looping=False)
     if closed_by:
         raise TemplateError(f"{{{{ {closed_by.text} }}}} closes nothing", closed_by.at)
-    return nodes
+    for wanted in parser.included:
+        if wanted.name not in parser.defined:
+            hint = nearest(wanted.name, parser.defined).strip() or "none is defined in this text"
+            raise TemplateError(f"no template is called {wanted.name!r}; {hint}", wanted.at)
+    return Parsed(nodes, parser.defined)
 
 
 class _Parser:
@@ -53,6 +68,8 @@ class _Parser:
         self, pieces: Sequence[str | list[Token]], functions: Mapping[str, tuple[int, int]]
     ) -> None:
         self._pieces, self._functions, self._next, self._depth = pieces, functions, 0, 0
+        self.defined: dict[str, tuple[Node, ...]] = {}
+        self.included: list[Include] = []
 
     def block(self, names: list[str], *, looping: bool) -> tuple[tuple[Node, ...], Token | None]:
         """Read up to `end`, `else` or the end of the template; return what closed it."""
@@ -71,6 +88,9 @@ class _Parser:
             if word in {"end", "else"}:
                 closed_by = piece[0]
                 break
+            if word == "define":
+                self._define(piece)
+                continue
             nodes.append(self._node(piece, word, names, looping=looping))
         self._depth -= 1
         return tuple(nodes), closed_by
@@ -84,9 +104,42 @@ class _Parser:
             if not looping:
                 raise TemplateError(f"{word} stands outside of range", tokens[0].at)
             return Leave(word)
-        if word in WORDS:
-            raise TemplateError(f"{word} is not supported in rule files", tokens[0].at)
+        if word in {"template", "block"}:
+            return self._include(word, tokens, names)
         return Show(_Action(tokens, self._functions, names).whole())
+
+    def _define(self, tokens: list[Token]) -> None:
+        """Read `define "name" }} body {{ end }}`; its body knows no variables but `$`."""
+        if self._depth > 1:
+            raise TemplateError("define stands inside of another block", tokens[0].at)
+        if len(tokens) != 2:
+            raise TemplateError('write {{ define "name" }}', tokens[0].at)
+        self._body(self._named(tokens), tokens[0])
+
+    def _include(self, word: str, tokens: list[Token], names: list[str]) -> Include:
+        """Read `template "name" pipe`, or `block "name" pipe }} body {{ end }}`."""
+        name, rest = self._named(tokens), tokens[2:]
+        pipe = _Action(rest, self._functions, names, after=tokens[1]).whole() if rest else None
+        if word == "block":
+            if pipe is None:
+                raise TemplateError('write {{ block "name" . }}', tokens[0].at)
+            self._body(name, tokens[0])
+        self.included.append(Include(name, pipe, tokens[0].at))
+        return self.included[-1]
+
+    def _named(self, tokens: list[Token]) -> str:
+        """Return the name that is the second token."""
+        if len(tokens) < 2 or tokens[1].kind != "string":
+            where = tokens[min(1, len(tokens) - 1)].at
+            raise TemplateError(f'write {{{{ {tokens[0].text} "name" }}}}', where)
+        return str(constant(tokens[1]))
+
+    def _body(self, name: str, head: Token) -> None:
+        """Read what is defined under a name, up to its end."""
+        body, closed_by = self.block(["$"], looping=False)
+        if closed_by is None or closed_by.text != "end":
+            raise TemplateError(f"{{{{ {head.text} }}}} is never closed by {{{{ end }}}}", head.at)
+        self.defined[name] = body
 
     def _branch(self, word: str, tokens: list[Token], names: list[str], *, looping: bool) -> Branch:
         """Read `word pipe }} body {{ else }} otherwise {{ end }}`; `tokens[0]` is the word."""
@@ -169,12 +222,27 @@ class _Action:
             self._at += 1
             return self._call(start, piped=piped)
         operand = self._operand()
+        following = self._peek()
+        has_args = following is not None and following.text not in {"|", ")"}
+        if isinstance(operand, Fields) and (has_args or piped):
+            return self._method(operand, start)
         if piped:
             self._fail("only a function can stand after |", start)
-        following = self._peek()
-        if following is not None and following.text not in {"|", ")"}:
+        if has_args:
             self._fail("only a function takes arguments", following)
         return operand
+
+    def _method(self, found: Fields, start: Token | None) -> Operand:
+        """Read the arguments of what looks like a field: Go calls it then."""
+        *path, name = found.names
+        of = Fields(found.of, tuple(path)) if path else found.of
+        return Method(of, name, self._args(), start.at if start else 0)
+
+    def _args(self) -> tuple[Operand, ...]:
+        args: list[Operand] = []
+        while (token := self._peek()) is not None and token.text not in {"|", ")"}:
+            args.append(self._operand())
+        return tuple(args)
 
     def _call(self, word: Token, *, piped: bool) -> Operand:
         if word.text not in self._functions:
@@ -182,14 +250,12 @@ class _Action:
                 nearest(word.text, self._functions).strip() or "see Prometheus' list of functions"
             )
             self._fail(f"no function is called {word.text!r}; {hint}", word)
-        args: list[Operand] = []
-        while (token := self._peek()) is not None and token.text not in {"|", ")"}:
-            args.append(self._operand())
+        args = self._args()
         fewest, most = self._functions[word.text]
         if not fewest <= len(args) + piped <= most:
             wanted = f"{fewest}" if fewest == most else f"at least {fewest}"
             self._fail(f"{word.text} takes {wanted} arguments, got {len(args) + piped}", word)
-        return Call(word.text, tuple(args), word.at)
+        return Call(word.text, args, word.at)
 
     def _operand(self) -> Operand:
         token = self._peek()
@@ -214,7 +280,8 @@ class _Action:
             case "variable":
                 if token.text not in self._names:
                     hint = nearest(token.text, self._names).strip()
-                    self._fail(f"the variable {token.text} is not declared; {hint}", token)
+                    known = f"known: {', '.join(self._names)}"
+                    self._fail(f"the variable {token.text} is not declared; {hint or known}", token)
                 return Variable(token.text)
             case "word":
                 return self._word(token)

@@ -41,6 +41,16 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Method:
+    """`of.name args...`: what only times and durations have."""
+
+    of: "Operand"
+    name: str
+    args: "tuple[Operand, ...]"
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Pipe:
     """`$names := first | second | ...`; `declares` tells `:=` from `=`."""
 
@@ -49,7 +59,7 @@ class Pipe:
     declares: bool = False
 
 
-Operand = Literal | Dot | Variable | Fields | Call | Pipe
+Operand = Literal | Dot | Variable | Fields | Call | Method | Pipe
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,4 +93,13 @@ class Leave:
     word: str
 
 
-Node = Text | Show | Branch | Leave
+@dataclass(frozen=True, slots=True)
+class Include:
+    """`template "name" pipe`: what was defined under that name, with the pipe's value as `.`."""
+
+    name: str
+    pipe: Pipe | None
+    at: int
+
+
+Node = Text | Show | Branch | Leave | Include

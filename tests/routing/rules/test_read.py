@@ -161,16 +161,31 @@ def test_every_fault_of_every_file_is_told_at_once(tmp_path: Path) -> None:
         read_rules([good, bad, broken, tmp_path / "missing.yaml"])
     lines = str(refused.value).splitlines()
     assert [line.split(" ")[0].removeprefix(str(tmp_path)) for line in lines] == [
-        "/b.yaml:8:17",
-        "/b.yaml:11:16",
         "/b.yaml:15:14",
         "/b.yaml:22:5",
         "/b.yaml:22:5",
-        "/b.yaml:24:16",
         "/c.yaml:1:10:",
         "/missing.yaml:",
     ]
-    assert "stands already at" in lines[0]
+
+
+ONE = (
+    '{alert: Full, expr: "disk > 9", labels: {severity: critical}, '
+    "annotations: {summary: s, runbook_url: r}}"
+)
+NEAR = ONE.replace("> 9", "> 8")
+WARNING = NEAR.replace("critical", "warning")
+
+
+def test_the_same_rule_twice_is_read_and_advised_against() -> None:
+    listed = "".join(f"  - {rule}\n" for rule in (ONE, NEAR, WARNING, ONE))
+    (group,) = parse_rules(f"groups:\n- name: a\n  rules:\n{listed}", "f")
+    assert len({rule.key for rule in group.rules}) == 4
+    assert list(map(str, findings([group]))) == [
+        "f:5:5: Full: another query has this name and these labels, at f:4:5: their alerts look "
+        "alike; tell them apart by a label",
+        "f:7:5: Full: the same rule stands already at f:4:5; take one away",
+    ]
 
 
 def test_advice_for_rules_that_page_without_help() -> None:

@@ -78,6 +78,21 @@ def write(text: str, value: float = 0.5, labels: dict[str, str] | None = None) -
     ("{{ humanizePercentage \"0.1234567\" }} {{ humanizePercentage 1234567 }}",
      "12.35% 1.235e+08%"),
     ("{{ print 1 2 \"a\" \"b\" 3 }} {{ println 1 }}", "1 2a b3 1\n".replace("a b", "ab")),
+    ("{{ (toTime 1435065584.128).Format \"2006-01-02 15:04:05.000 Monday, Jan _2 3PM\" }}",
+     "2015-06-23 13:19:44.128 Tuesday, Jun 23 1PM"),
+    ("{{ toTime 1435065584 }} {{ (toTime \"0\").Year }} {{ (1435065584 | toTime).Weekday }}",
+     "2015-06-23 13:19:44 +0000 UTC 1970 Tuesday"),
+    ("{{ $t := toTime 60 }}{{ $t.Unix }} {{ $t.UTC.Format \"Z07:00\" }} {{ \"04\" | $t.Format }}",
+     "60 Z 01"),
+    ("{{ toDuration 3605 }} {{ toDuration 0.0015 }} {{ toDuration 0 }} {{ toDuration -61.5 }} "
+     "{{ (toDuration 90).Minutes }}", "1h0m5s 1.5ms 0s -1m1.5s 1.5"),
+    ("{{ define \"who\" }}<{{ . }}|{{ $ }}>{{ end }}{{ template \"who\" $labels.job }}"
+     "{{ template \"who\" }}", "<web|web><<nil>|<nil>>"),
+    ("{{ define \"a\" }}{{ .Labels.job }} {{ template \"b\" .Value }}{{ end }}"
+     "{{ define \"b\" }}{{ . | humanizePercentage }}{{ end }}{{ template \"a\" . }}", "web 50%"),
+    ("{{ block \"b\" .Value }}[{{ . }}]{{ end }}{{ template \"b\" 7 }}", "[0.5][7]"),
+    ("{{ define \"x\" }}<{{ . }}>{{ end }}{{ tmpl \"x\" 1 | toUpper }}{{ len (tmpl \"x\" 10) }}",
+     "<1>4"),
     ("{{ .Labels }}", "map[instance:web-1:9100 job:web]"),
 ])
 def test_writes_as_prometheus_does(text: str, written: str) -> None:
@@ -133,7 +148,13 @@ def test_printf_writes_as_go_does(layout: str, args: str, written: str) -> None:
     ("{{ if $value }}x", 3, "never closed by {{ end }}"),
     ("{{ end }}", 3, "closes nothing"),
     ("{{ }}", 0, "says nothing"),
-    ("{{ define \"x\" }}{{ end }}", 3, "not supported"),
+    ("{{ define \"x\" }}", 3, "never closed"),
+    ("{{ define x }}{{ end }}", 10, 'write {{ define "name" }}'),
+    ("{{ if true }}{{ define \"x\" }}{{ end }}{{ end }}", 16, "inside of another block"),
+    ("{{ define \"x\" }}{{ $value }}{{ end }}", 19, "not declared; known: $"),
+    ("{{ define \"host\" }}{{ end }}{{ template \"hots\" . }}", 31, "did you mean 'host'"),
+    ("{{ template \"x\" . }}", 3, "none is defined"),
+    ("{{ block \"x\" }}{{ end }}", 3, 'write {{ block "name" . }}'),
     ("{{ break }}", 3, "outside of range"),
     ("{{ (1 }}", 3, "never closed by )"),
     ("{{ 1 | 2 }}", 7, "only a function"),
@@ -163,6 +184,14 @@ def test_what_does_not_parse_is_refused_with_its_place(text: str, at: int, reaso
         '{{ slice "abc" 2 9 }}',
         "{{ $value | toUpper }}",
         "{{ 1e300 | humanizeTimestamp }}",
+        "{{ toTime 1e300 }}",
+        "{{ (toTime 1).Fromat }}",
+        "{{ (toTime 1).Format }}",
+        "{{ (toTime 1).Format 2 }}",
+        '{{ (toDuration 1).Hours "x" }}',
+        '{{ $labels.job "x" }}',
+        '{{ tmpl "x" 1 }}',
+        '{{ define "x" }}{{ template "x" . }}{{ end }}{{ template "x" . }}',
     ],
 )
 def test_what_cannot_be_expanded_says_so(text: str) -> None:
