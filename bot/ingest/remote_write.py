@@ -8,7 +8,14 @@ from google.protobuf.message import DecodeError
 
 from bot.ingest.format import BadPayload, IngestFormat, TooLarge
 from bot.ingest.protos.remote_write_pb2 import Label, MetricMetadata, TimeSeries
-from bot.ingest.remote_write_known import KnownSeries, Taken, bytes_of_labels, read_known
+from bot.ingest.remote_write_known import (
+    KnownSeries,
+    Readers,
+    Taken,
+    bytes_of_labels,
+    cut_labels,
+    read_known,
+)
 from bot.ingest.wire import Walk
 from storage.model.labels import NAME, Labels
 from storage.model.sample import Batch, Sample
@@ -46,7 +53,7 @@ def decode(body: bytes, limit: int) -> Batch:
     Source: Prometheus Remote-Write 1.0 specification.
     """
     unpacked = _unpack(body, limit)
-    quick = read_known(unpacked, KNOWN, _take_apart, MOST_SAMPLES)
+    quick = read_known(unpacked, KNOWN, READERS, MOST_SAMPLES)
     if quick is None:
         return read(unpacked)
     columns, histograms = quick
@@ -67,7 +74,7 @@ def read(unpacked: bytes) -> Batch:
         elif field == SERIES_FIELD:
             where = f"series {position}"
             series = _series(content, where)
-            labels = _labels_at(series, where)
+            labels = _labels_at(tuple(series.labels), where)
             samples += [Sample(labels, s.timestamp / 1000, s.value) for s in series.samples]
             histograms += len(series.histograms)
             position += 1
@@ -107,16 +114,29 @@ def _take_apart(content: bytes, position: int) -> Taken:
     named_by, count = bytes_of_labels(content)
     labels = KNOWN.get(named_by) if count == len(series.labels) else None
     if labels is None:
-        labels = _labels_at(series, where)
+        labels = _labels_at(tuple(series.labels), where)
         if count == len(series.labels):
             KNOWN.learn(named_by, labels)
     samples = tuple((sample.timestamp, sample.value) for sample in series.samples)
     return Taken(labels, samples, len(series.histograms))
 
 
-def _labels_at(series: TimeSeries, where: str) -> Labels:
+def _labels_alone(named_by: bytes, position: int) -> Labels | None:
+    """Read the labels of a series that was never seen; None where these bytes are not labels."""
+    encoded = cut_labels(named_by)
+    if encoded is None:
+        return None
+    labels = _labels_at(encoded, f"series {position}")
+    KNOWN.learn(named_by, labels)
+    return labels
+
+
+READERS = Readers(_labels_alone, _take_apart)
+
+
+def _labels_at(encoded: Sequence[bytes], where: str) -> Labels:
     try:
-        return _labels(tuple(series.labels))
+        return _labels(encoded)
     except BadPayload as fault:
         raise BadPayload(f"{where}: {fault}") from fault
 

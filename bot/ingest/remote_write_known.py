@@ -1,9 +1,9 @@
 """Series of remote write known by their bytes: the quick way through a request.
 
 A sender writes the labels of a series in the same bytes each time. So a request is cut into its
-series by hand, and what stands before a series' sample is looked up as it is; only a series that
-was never seen is taken apart. The samples behind, 18 bytes each, are read all at once by numpy.
-What is written in any other way is left to the slow walk.
+series by hand, and what stands before a series' sample is looked up as it is; of a series that was
+never seen the labels are cut apart by hand as well. The samples behind, 18 bytes each, are read all
+at once by numpy. What is written in any other way is left to the slow walk.
 
 On the wire a series is `0a <length> <labels> 12 10 09 <8 bytes: value> 10 <6 bytes: time>`; a
 value of zero is left out, and then the sample is `12 07 10 <6 bytes: time>`.
@@ -21,7 +21,8 @@ from storage.model.sample import Columns
 LABEL, SERIES = 0x0A, 0x0A
 SAMPLE, SAMPLE_OF_ZERO = 18, 9
 """Bytes of a sample, its own tag and length among them."""
-ZERO_HEAD, ZERO_AS_WRITTEN_OUT = b"\x12\x07\x10", b"\x12\x10\x09" + bytes(8) + b"\x10"
+HEAD = b"\x12\x10\x09"
+ZERO_HEAD, ZERO_AS_WRITTEN_OUT = b"\x12\x07\x10", HEAD + bytes(8) + b"\x10"
 TAIL = Struct("<3sd7s")
 EARLIEST, LATEST = 1 << 35, 1 << 42
 """Milliseconds whose varint has six bytes: from 1971 to 2109."""
@@ -66,14 +67,24 @@ class KnownSeries:
         self._young[named_by] = labels
 
 
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """How series that are not known are read; each gets bytes and the series' position.
+
+    labels:     reads labels alone and makes them known; None where that is not what it was given.
+    take_apart: reads a whole series in any form.  What they raise goes up.
+    """
+
+    labels: Callable[[bytes, int], Labels | None]
+    take_apart: Callable[[bytes, int], Taken]
+
+
 def read_known(
-    body: bytes, known: KnownSeries, take_apart: Callable[[bytes, int], Taken], most: int
+    body: bytes, known: KnownSeries, readers: Readers, most: int
 ) -> tuple[Columns, int] | None:
     """Read a request; return its samples and how many native histograms were passed over.
 
     None where it holds anything else than series of plain samples, or is not well formed.
-    take_apart: reads a series (its bytes, its position) that is not known, and makes it known
-                where it can; what it raises goes up.
     """
     labels: list[Labels] = []
     tails: list[bytes] = []
@@ -92,14 +103,28 @@ def read_known(
                 return None
             labels.append(series)
             tails.append(ZERO_AS_WRITTEN_OUT + body[stop - 6 : stop])
+        elif (
+            body.startswith(HEAD, cut)
+            and cut > start
+            and (series := readers.labels(body[start:cut], position))
+        ):
+            labels.append(series)
+            tails.append(body[cut:stop])
+        elif (
+            body.startswith(ZERO_HEAD, cut_of_zero)
+            and cut_of_zero > start
+            and (series := readers.labels(body[start:cut_of_zero], position))
+        ):
+            labels.append(series)
+            tails.append(ZERO_AS_WRITTEN_OUT + body[stop - 6 : stop])
         else:
-            taken = take_apart(body[start:stop], position)
+            taken = readers.take_apart(body[start:stop], position)
             histograms += taken.histograms
             for time, value in taken.samples:
                 if not EARLIEST <= time < LATEST:
                     return None
                 labels.append(taken.labels)
-                tails.append(TAIL.pack(b"\x12\x10\x09", value, b"\x10" + _six_bytes(time)))
+                tails.append(TAIL.pack(HEAD, value, b"\x10" + _six_bytes(time)))
         position += 1
         if len(labels) > most or position > most:
             return None
@@ -136,6 +161,21 @@ def _columns(labels: list[Labels], tails: bytes) -> Columns | None:
 
 def _six_bytes(time: int) -> bytes:
     return bytes([*(time >> shift & 0x7F | 0x80 for shift in range(0, 35, 7)), time >> 35])
+
+
+def cut_labels(content: bytes) -> list[bytes] | None:
+    """Cut labels apart; None where there is anything else, or a label of over 16 KiB."""
+    found: list[bytes] = []
+    at, end = 0, len(content)
+    while at < end - 1 and content[at] == LABEL:
+        size, at = content[at + 1], at + 2
+        if size >= 0x80:
+            if at >= end or content[at] >= 0x80:
+                return None
+            size, at = size - 0x80 + (content[at] << 7), at + 1
+        found.append(content[at : at + size])
+        at += size
+    return found if at == end else None
 
 
 def bytes_of_labels(content: bytes) -> tuple[bytes, int]:

@@ -13,11 +13,16 @@ from json import loads
 from pathlib import Path
 from threading import Lock
 
+import numpy as np
+
 from storage.errors import ConfigError, StorageUnavailable
 from storage.model.labels import Labels
+from storage.model.sample import Ints
 from storage.series.journal import dump, load_labels
+from storage.series.newcomers import Newcomers
 
 VERSION = 1
+READ_AT_ONCE = 5_000  # series
 SCHEMA = """
 CREATE TABLE series (number INTEGER PRIMARY KEY, labels BLOB NOT NULL, newest INTEGER NOT NULL);
 CREATE TABLE segments (
@@ -73,12 +78,21 @@ class Catalogue:
         names = ("name", "window", "first", "last", "samples", "bytes", "upto", "damage")
         return [Segment(**dict(zip(names, row, strict=True))) for row in rows]
 
-    def series(self) -> Iterator[tuple[int, Labels, int]]:
-        """Iterate over number, labels and newest sample time (Unix ms) of all series."""
-        with self._told():
-            rows = self._connection.execute("SELECT * FROM series ORDER BY number").fetchall()
-        for number, labels, newest in rows:
-            yield number, load_labels(labels), newest
+    def series(self) -> Iterator[tuple[Newcomers, Ints]]:
+        """Iterate over all series, some thousand at a time, with their newest times (Unix ms)."""
+        statement = (
+            "SELECT number, labels, newest FROM series WHERE number > ? ORDER BY number LIMIT ?"
+        )
+        last = -1
+        while True:
+            with self._told():
+                rows = self._connection.execute(statement, (last, READ_AT_ONCE)).fetchall()
+            if not rows:
+                return
+            last = rows[-1][0]
+            told = load_labels([labels for _, labels, _ in rows])
+            series = Newcomers.of((row[0], labels) for row, labels in zip(rows, told, strict=True))
+            yield series, np.array([newest for _, _, newest in rows], dtype=np.int64)
 
     def sources(self) -> dict[int, str]:
         """Return which source each series came from, where from one."""

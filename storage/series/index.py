@@ -23,8 +23,10 @@ import numpy as np
 from storage.model.labels import NAME, Labels, Matcher, MatchOp
 from storage.model.roster import Roster
 from storage.model.sample import Bools, Ints
+from storage.series.newcomers import Newcomers
 
 FEW = 256  # so few candidates are cheaper to look at one by one than to intersect
+AT_ONCE = 1_000  # series that become known while others wait
 MOST_REMEMBERED = 500_000  # series of all remembered selections together
 
 
@@ -96,31 +98,41 @@ class Index:
 
     def knows(self, numbers: Ints) -> Bools:
         """Say for each number whether it is a known series."""
-        unique, place = np.unique(numbers, return_inverse=True)
-        known = np.array([number in self._labels for number in unique.tolist()], dtype=np.bool_)
-        return known[place]
+        known = np.zeros(max(self.next_number, int(numbers.max(initial=-1)) + 1), dtype=np.bool_)
+        known[self.all()] = True
+        return known[numbers]
 
-    def add(self, number: int, labels: Labels) -> None:
-        """Make a series known; numbers come in ascending order."""
-        with self._lock:
-            if number in self._labels:
-                return
-            self._numbers[labels] = number
-            self._labels[number] = labels
-            self._by_identity[id(labels)] = number
-            self._all.append(number)
-            self._added[""] += 1
-            for name, value in labels:
-                holders = self._holders.get(name)
-                if holders is None:
-                    holders = self._holders[name] = {}
-                if (numbers := holders.get(value)) is not None:
-                    numbers.append(number)
-                else:
-                    holders[value] = array("q", (number,))
-                if name == NAME:
-                    self._added[value] += 1
-            self.next_number = max(self.next_number, number + 1)
+    def learn(self, series: Newcomers) -> None:
+        """Make series known; those that are known already stay as they are.
+
+        Numbers come in ascending order. The lock is held for a few milliseconds only, since the
+        event loop waits for it.
+        """
+        for part in series.parts(AT_ONCE):
+            with self._lock:
+                fresh = [number not in self._labels for number in part.numbers.tolist()]
+                self._learn(part if all(fresh) else part.where(np.array(fresh, dtype=np.bool_)))
+
+    def _learn(self, series: Newcomers) -> None:
+        if not len(series):
+            return
+        numbers, labels = series.numbers.tolist(), series.labels
+        self._numbers.update(zip(labels, numbers, strict=True))
+        self._labels.update(zip(numbers, labels, strict=True))
+        self._by_identity.update(zip(map(id, labels), numbers, strict=True))
+        self._all.extend(numbers)
+        self._added[""] += len(numbers)
+        for name, value, held in series.holders():
+            holders = self._holders.get(name)
+            if holders is None:
+                holders = self._holders[name] = {}
+            if (known := holders.get(value)) is not None:
+                known.frombytes(held.tobytes())
+            else:
+                holders[value] = array("q", held.tobytes())
+            if name == NAME:
+                self._added[value] += len(held)
+        self.next_number = max(self.next_number, numbers[-1] + 1)
 
     def by_metric(self, numbers: Ints) -> Ints:
         """Return the numbers with those of one metric behind one another."""

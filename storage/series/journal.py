@@ -4,12 +4,16 @@ One entry is one group commit: the series it makes known, the samples, changed m
 checksummed frame, so it is there as a whole or not at all. Files are numbered and only ever
 appended to; a new one is started at opening, when one has grown large, and at each sealing. A
 position is (file number << 40) + offset and never decreases.
+
+    magic | frame of (sizes | series | metadata as JSON | numbers | times | values) | frame ...
+
+Files of the first layout, which has the series as JSON, are read as well.
 """
 
 import json
 import os
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,12 +23,14 @@ import structlog
 from storage.errors import StorageUnavailable
 from storage.model.labels import Labels
 from storage.model.sample import Floats, Ints
+from storage.series import newcomers
 from storage.series.frames import Damaged, open_frame, seal_frame
+from storage.series.newcomers import Newcomers
 from storage.series.readings import FIRST_MS
 
 log = structlog.get_logger(__name__)
 
-MAGIC = b"TOCSINJ1"
+MAGIC, MAGIC_OF_JSON = b"TOCSINJ2", b"TOCSINJ1"
 FILE_BITS = 40
 LARGE = 64 << 20  # bytes; then a new file is started
 PARTS = struct.Struct("<III")  # bytes of series, samples, bytes of metadata
@@ -36,15 +42,14 @@ Metadata = Mapping[str, Mapping[str, str]]
 class Entry:
     """One group commit.
 
-    series: numbers made known by it, with their labels.  sources: of which source, where of one.
+    newcomers: the series made known by it.
     """
 
-    series: tuple[tuple[int, Labels], ...] = ()
+    newcomers: Newcomers = field(default_factory=Newcomers.of)
     numbers: Ints
     times: Ints
     values: Floats
     metadata: Metadata = field(default_factory=dict)
-    sources: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -97,13 +102,14 @@ class Journal:
         for number, file in sorted(self._files.items()):
             data = file.path.read_bytes()
             offset, why = len(MAGIC), ""
-            if data[:offset] != MAGIC:
+            layout = data[:offset]
+            if layout not in (MAGIC, MAGIC_OF_JSON):
                 offset, why = 0, "not a journal file of this version"
             while not why and offset < len(data):
                 try:
                     payload, after = open_frame(data, offset)
-                    entry = decode(payload)
-                except (Damaged, ValueError, struct.error) as damage:
+                    entry = decode(payload, json_series=layout == MAGIC_OF_JSON)
+                except (Damaged, ValueError, IndexError, struct.error) as damage:
                     why = str(damage)
                     break
                 if len(entry.times):
@@ -228,21 +234,16 @@ def dump(value: object) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def load_labels(data: bytes) -> Labels:
-    """Read labels written by `dump`."""
-    return Labels.read(json.loads(data.decode("utf-8", "surrogatepass")))
+def load_labels(written: Sequence[bytes]) -> list[Labels]:
+    """Read labels, each of them written by `dump`; all at once is three times as quick."""
+    together = b"[%b]" % b",".join(written)
+    return [*map(Labels.read, json.loads(together.decode("utf-8", "surrogatepass")))]
 
 
 def encode(entry: Entry) -> bytes:
     """Write an entry as bytes."""
-    sources = entry.sources
-    series = dump(
-        [
-            [number, list(labels), sources[number]] if number in sources else [number, list(labels)]
-            for number, labels in entry.series
-        ]
-    )
-    metadata = dump({name: dict(described) for name, described in entry.metadata.items()})
+    series = newcomers.encode(entry.newcomers) if len(entry.newcomers) else b""
+    metadata = dump({name: dict(told) for name, told in entry.metadata.items()})
     return b"".join(
         (
             PARTS.pack(len(series), len(entry.numbers), len(metadata)),
@@ -255,22 +256,33 @@ def encode(entry: Entry) -> bytes:
     )
 
 
-def decode(payload: bytes) -> Entry:
-    """Read what `encode` wrote; ValueError or struct.error where it is something else."""
-    series_bytes, samples, metadata_bytes = PARTS.unpack_from(payload)
-    at = PARTS.size
-    series = json.loads(payload[at : at + series_bytes].decode("utf-8", "surrogatepass"))
-    at += series_bytes
+def decode(payload: bytes, *, json_series: bool = False) -> Entry:
+    """Read what `encode` wrote; ValueError, IndexError or struct.error where it is something else.
+
+    json_series: it is of the first layout.
+    """
+    size, samples, metadata_bytes = PARTS.unpack_from(payload)
+    at = PARTS.size + size
+    series = payload[PARTS.size : at]
     metadata = json.loads(payload[at : at + metadata_bytes].decode("utf-8", "surrogatepass"))
     at += metadata_bytes
-    numbers = np.frombuffer(payload, "<u4", samples, at).astype(np.int64)
-    times = np.frombuffer(payload, "<i8", samples, at + 4 * samples).astype(np.int64)
-    values = np.frombuffer(payload, "<f8", samples, at + 12 * samples).copy()
     return Entry(
-        series=tuple((number, Labels.read(pairs)) for number, pairs, *_ in series),
-        numbers=numbers,
-        times=times,
-        values=values,
+        newcomers=_of_json(series)
+        if json_series
+        else newcomers.decode(series)[0]
+        if series
+        else Newcomers.of(),
+        numbers=np.frombuffer(payload, "<u4", samples, at).astype(np.int64),
+        times=np.frombuffer(payload, "<i8", samples, at + 4 * samples).astype(np.int64),
+        values=np.frombuffer(payload, "<f8", samples, at + 12 * samples).copy(),
         metadata=metadata,
-        sources={number: source[0] for number, _, *source in series if source},
+    )
+
+
+def _of_json(data: bytes) -> Newcomers:
+    """Read `[[number, [[name, value], ...], source], ...]`, where the source may be missing."""
+    series = json.loads(data.decode("utf-8", "surrogatepass"))
+    return Newcomers.of(
+        ((number, Labels.read(pairs)) for number, pairs, *_ in series),
+        {number: source[0] for number, _, *source in series if source},
     )

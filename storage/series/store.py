@@ -23,6 +23,7 @@ from storage.series.head import Head, Mark, Window
 from storage.series.index import Chosen, Index
 from storage.series.journal import FILE_BITS, Entry, Journal, sync_directory
 from storage.series.lock import DirectoryLock
+from storage.series.newcomers import Newcomers
 from storage.series.options import SeriesOptions, SeriesStats, milliseconds
 from storage.series.owners import Owners
 from storage.series.readings import Readings, last_of_each, pack
@@ -69,12 +70,11 @@ class Store:
         now = self._clock.utc_now()
         admission = admit(batches, self.index, self._owners, self._head, now, self._options)
         entry = Entry(
-            series=admission.series,
+            newcomers=Newcomers.of(admission.series, admission.sources),
             numbers=admission.numbers,
             times=admission.times,
             values=admission.values,
             metadata=self._news(batches),
-            sources=admission.sources,
         )
         if len(entry.numbers) or entry.metadata:
             self._journal.append(entry)
@@ -191,13 +191,11 @@ class Store:
         self._lock.release()
 
     def _load(self, directory: Path) -> None:
-        newest: dict[int, int] = {}
-        for number, labels, time in self._catalogue.series():
-            self.index.add(number, labels)
-            newest[number] = time
+        for series, newest in self._catalogue.series():
+            self.index.learn(series)
+            self._head.note_newest(series.numbers, newest)
         for number, source in self._catalogue.sources().items():
             self._owners.add(number, source)
-        self._head.note_newest(np.array(list(newest)), np.array(list(newest.values())))
         self._metadata.update(self._catalogue.metadata())
         self._blocks = Blocks(directory / "segments", self._catalogue)
         sealed: dict[int, int] = {}
@@ -234,9 +232,8 @@ class Store:
 
     def _learn(self, entry: Entry) -> None:
         """Make the series known that an entry brings."""
-        for number, labels in entry.series:
-            self.index.add(number, labels)
-        for number, source in entry.sources.items():
+        self.index.learn(entry.newcomers)
+        for number, source in entry.newcomers.sources.items():
             self._owners.add(number, source)
 
     def _take_back(self, parts: Sequence[Readings]) -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from storage.model.labels import Labels, Matcher, MatchOp
 from storage.series.index import FEW, Index
+from storage.series.newcomers import Newcomers
 from tests.storage.series.twin import equal
 
 NAMES, VALUES = ["__name__", "job", "zone"], ["", "a", "b", "ab"]
@@ -31,7 +32,7 @@ def test_selects_what_the_matchers_accept(
     index = Index()
     for number, labels in enumerate(known):
         index.choose(asked)  # what is remembered must not outlive what changes it
-        index.add(number, labels)
+        index.learn(Newcomers.of([(number, labels)]))
     index.choose(asked)
     index.forget(gone)
     expected = [
@@ -54,7 +55,11 @@ def crowd() -> Index:
     index = Index()
     for number, (pod, code) in enumerate(product(range(40), range(20))):
         code_label = {"code": str(200 + code)} if code else {}
-        index.add(number, Labels.of({"pod": f"p{pod}", **code_label}, __name__="requests"))
+        index.learn(
+            Newcomers.of(
+                [(number, Labels.of({"pod": f"p{pod}", **code_label}, __name__="requests"))]
+            )
+        )
     return index
 
 
@@ -99,9 +104,9 @@ def test_numbers_are_never_given_twice() -> None:
 
 def test_what_is_asked_again_is_the_same_roster_until_its_metric_grows() -> None:
     index = Index()
-    index.add(0, Labels.of(__name__="up", job="a"))
+    index.learn(Newcomers.of([(0, Labels.of(__name__="up", job="a"))]))
     before = index.choose([equal("__name__", "up")])
-    index.add(1, Labels.of(__name__="down", job="a"))
+    index.learn(Newcomers.of([(1, Labels.of(__name__="down", job="a"))]))
     assert index.choose([equal("__name__", "up")]).labels is before.labels
-    index.add(2, Labels.of(__name__="up", job="b"))
+    index.learn(Newcomers.of([(2, Labels.of(__name__="up", job="b"))]))
     assert index.choose([equal("__name__", "up")]).numbers.tolist() == [0, 2]

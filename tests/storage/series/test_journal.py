@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 
 from storage.errors import StorageUnavailable
-from storage.model.labels import Labels
-from storage.series.journal import Entry, Journal
+from storage.series.frames import seal_frame
+from storage.series.journal import PARTS, Entry, Journal, dump
 from storage.series.local import LocalSeries, SeriesOptions
+from storage.series.newcomers import Newcomers
 from tests.storage.series.twin import FOREVER, MINUTE, UP, HandClock, at, batch, up, values
 
 
-def entry(*times: int, series: tuple[tuple[int, Labels], ...] = ()) -> Entry:
+def entry(*times: int) -> Entry:
     return Entry(
-        series=series,
         numbers=np.zeros(len(times), dtype=np.int64),
         times=np.array(times, dtype=np.int64),
         values=np.array(times, dtype=np.float64),
@@ -30,7 +30,7 @@ def test_entries_come_back_with_labels_and_metadata(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     told = {"up": {"type": "gauge", "help": "half \ud800 of a pair"}}
     written = Entry(
-        series=((0, up(job="ключ")),),
+        newcomers=Newcomers.of([(0, up(job="ключ"))], {0: "eu"}),
         numbers=np.array([0]),
         times=np.array([5]),
         values=np.array([1.5]),
@@ -39,8 +39,31 @@ def test_entries_come_back_with_labels_and_metadata(tmp_path: Path) -> None:
     journal.append(written)
     journal.close()
     ((_, read),) = Journal(tmp_path).replay()
-    assert (read.series, read.metadata) == (written.series, told)
+    assert (read.newcomers.labels, read.newcomers.sources) == ([up(job="ключ")], {0: "eu"})
+    assert read.metadata == told
     assert [read.numbers.tolist(), read.times.tolist(), read.values.tolist()] == [[0], [5], [1.5]]
+
+
+async def test_files_that_older_versions_wrote_are_read(tmp_path: Path) -> None:
+    series = [[0, list(up(job="ключ")), "eu"], [1, list(up(job="half \ud800"))]]
+    told, metadata = dump(series), dump({"up": {"type": "gauge", "help": "", "unit": ""}})
+    noon = round(at().time * 1000)
+    columns = np.array([0, 1], "<u4").tobytes() + np.array([noon, noon], "<i8").tobytes()
+    parts = PARTS.pack(len(told), 2, len(metadata)) + told + metadata + columns
+    frame = seal_frame(parts + np.array([1.5, 2.5]).tobytes())
+    (tmp_path / "journal").mkdir()
+    (tmp_path / "journal" / "00000007.wal").write_bytes(b"TOCSINJ1" + frame + frame[:20])
+
+    store = await LocalSeries.open(tmp_path, SeriesOptions(), HandClock())
+    found = store.select(UP, *FOREVER)
+    assert found.labels == (up(job="ключ"), up(job="half \ud800"))
+    assert (found.values[:, 0].tolist(), store.stats().torn) == ([1.5, 2.5], 1)
+    assert (store.stats().by_source, store.metadata()["up"]["type"]) == ({"eu": 1}, "gauge")
+    assert (await store.append(batch(at(MINUTE, labels=up(job="ключ"))))).stored == 1
+    await store.close()
+    store = await LocalSeries.open(tmp_path, SeriesOptions(), HandClock())
+    assert store.select(UP, *FOREVER).count.tolist() == [2, 1]
+    await store.close()
 
 
 def test_positions_never_decrease_even_over_files(tmp_path: Path) -> None:

@@ -5,12 +5,9 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from storage.model.labels import Labels
 from storage.model.sample import Batch, Sample
-from storage.series.journal import Entry, decode, encode
 from storage.series.local import LocalSeries, SeriesOptions
 from storage.series.options import SourceLimits
 from storage.series.owners import Owners
@@ -144,17 +141,6 @@ async def test_a_limit_may_change_while_it_runs(tmp_path: Path) -> None:
     most["wild"] = 3
     assert (await store.append(sent("wild", range(5), MINUTE))).stored == 3
     await store.close()
-
-
-def test_the_journal_keeps_sources_and_reads_entries_without() -> None:
-    nothing = np.empty(0, dtype=np.int64)
-    series = ((1, Labels.of(a="b")), (2, Labels.of(a="c")))
-    for sources in ({}, {2: "wild"}):
-        entry = Entry(
-            series=series, numbers=nothing, times=nothing, values=np.empty(0), sources=sources
-        )
-        read = decode(encode(entry))
-        assert (read.series, read.sources) == (series, sources)
 
 
 def test_owners() -> None:
