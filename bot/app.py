@@ -37,6 +37,7 @@ from bot.web.parts import Keys, Limits, Parts
 from bot.web.server import Server
 from bot.web.standing import restore
 from routing.delivery.channel import Channel, ChannelKind
+from routing.finding import Finding
 from routing.flow.act import IncidentDesk
 from routing.flow.current import Current
 from routing.flow.deliver import Sender
@@ -117,6 +118,7 @@ class App:
             metrics=self.numbers.pages,
             playbook=self.playbook,
             rules=self.rules,
+            examine=self._examine,
         )
         self.hearing = Hearing(self.database, self.clock, self.receiver, self.desks.incidents)
         self.judge = Judge(
@@ -189,6 +191,13 @@ class App:
             if isinstance(channel, TakesLinks):
                 channel.take_links(links)
         return links
+
+    async def _examine(self) -> tuple[Finding, ...]:
+        """Ask all that the configuration in force depends on for proof."""
+        from bot.doctor.check import Patient
+        from bot.doctor.examine import examine
+
+        return await examine(Patient(config=self.reloader.config, clock=self.clock))
 
     def _open_mouth(self) -> "SlackMouth | None":
         """Prepare to listen to Slack, where it is configured; Bolt is loaded only then."""

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from bot.cli_backtest import add_backtest
+from bot.cli_doctor import add_doctor
 from bot.cli_rules import add_rules
 from bot.cli_server import add_verbs
 from bot.cli_try_mapping import try_mapping
@@ -37,6 +38,7 @@ app.add_typer(slack, name="slack")
 add_verbs(app)
 add_backtest(app)
 app.command("try-mapping")(try_mapping)
+add_doctor(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

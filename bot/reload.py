@@ -62,6 +62,7 @@ class Reloader:
     """Reloads, one at a time.
 
     started:    what this process was started with.
+    config:     what is in force.
     keys_of:    who may come in by a configuration.
     learn:      tells the log which secrets to strike out.
     successful: whether the last reload (or the start) was.
@@ -83,6 +84,7 @@ class Reloader:
         self._database, self._clock = database, clock
         self._keys_of, self._learn = keys_of, learn
         self._turn = asyncio.Lock()
+        self.config = started.config
         self.successful, self.succeeded_at = True, clock.utc_now().timestamp()
 
     async def reload(self, *, actor: str, via: str) -> Reloaded:
@@ -122,6 +124,7 @@ class Reloader:
         self._in_force.keys.swap(keys)
         self._in_force.scrape.swap(whole.config.scrape)
         self._in_force.limits.swap(limits)
+        self.config = in_effect
         if whole.groups != self._in_force.rules():
             self._in_force.rules.swap(whole.groups)
         waits = tuple(waiting(started, whole.config))

@@ -84,6 +84,19 @@ def trust(ca_file: Path | None) -> ssl.SSLContext:
         ) from error
 
 
+def relay_of(options: EmailOptions) -> Relay:
+    """Return the relay that these options name; nothing is connected yet."""
+    return Relay(
+        host=options.host,
+        port=options.connects_to,
+        sender=options.from_address,
+        tls=options.tls,
+        trust=trust(options.ca_file) if options.tls != "off" else None,
+        username=options.username,
+        password=options.password.reveal() if options.password else "",
+    )
+
+
 class Email:
     """Mail through one relay."""
 
@@ -91,15 +104,7 @@ class Email:
         self._options, self._clock = options, clock or SystemClock()
         self._domain = options.from_address.rpartition("@")[2][-_LONGEST_DOMAIN:].lstrip(".-")
         self._links: AnswerLinks | None = None
-        self._relay = Relay(
-            host=options.host,
-            port=options.connects_to,
-            sender=options.from_address,
-            tls=options.tls,
-            trust=trust(options.ca_file) if options.tls != "off" else None,
-            username=options.username,
-            password=options.password.reveal() if options.password else "",
-        )
+        self._relay = relay_of(options)
 
     def take_links(self, links: AnswerLinks) -> None:
         """Put links to answer into the mails that ask somebody."""

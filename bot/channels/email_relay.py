@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
 
@@ -17,6 +18,14 @@ IDLE = 30.0
 LOCKED_OUT = 60.0
 """Seconds without a login after a wrong one: a storm of them would lock the account."""
 GOING_AWAY = 421
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greeting:
+    """How a relay met us. tls: such as `TLSv1.3`; empty: none.  certificate: as Python tells it."""
+
+    tls: str
+    certificate: dict[str, Any] | None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,6 +69,25 @@ class Relay:
             except BaseException:
                 self._drop()
                 raise
+            finally:
+                self._leave_later()
+
+    async def prove(self) -> Greeting:
+        """Do all that comes before a mail, and take it back; raises TryLater or Rejected."""
+        async with self._turn:
+            self._stay()
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    smtp = await self._begun(0)
+                    await smtp.rset()
+                    safe = smtp.get_transport_info("ssl_object")
+                    tls, certificate = (safe.version(), safe.getpeercert()) if safe else ("", None)
+                    return Greeting(tls=str(tls or ""), certificate=certificate)
+            except Exception as error:
+                self._drop()
+                raise explained(
+                    error, f"{self.host}:{self.port}", self.sender, self.password
+                ) from error
             finally:
                 self._leave_later()
 

@@ -128,6 +128,12 @@ def _service(url: str) -> Any:
     return apprise.Apprise.instantiate(url, asset=_asset(), suppress_exceptions=True)
 
 
+def service_name(url: str) -> str:
+    """Name the service of an address, such as `ntfy`; empty where it is none's."""
+    service = _service(url)
+    return str(service.service_name) if service is not None else ""
+
+
 def _asset() -> Any:
     """Return how apprise is to behave: nothing on disk, no loop of its own."""
     import apprise

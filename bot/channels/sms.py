@@ -109,7 +109,7 @@ class Sms:
                 messages = await self._messages()
                 made = await messages.create_async(to=address, from_=self._from, body=text)
         except Exception as error:
-            raise _explained(error, f"Twilio, SMS to {address}") from error
+            raise explained(error, f"Twilio, SMS to {address}") from error
         return str(made.sid)
 
     async def _messages(self) -> Any:
@@ -147,7 +147,7 @@ class Sms:
                     if one.body == text:
                         return str(one.sid)
         except Exception as error:
-            refusal = _explained(error, f"Twilio, asking about SMS to {address}")
+            refusal = explained(error, f"Twilio, asking about SMS to {address}")
             if isinstance(refusal, Rejected):  # not ours to see: rather twice than not at all
                 return ""
             raise refusal from error
@@ -160,7 +160,7 @@ class Sms:
                 messages = await self._messages()
                 found = await messages(provider_id).fetch_async()
         except Exception as error:
-            raise _explained(error, "Twilio, asking about an SMS") from error
+            raise explained(error, "Twilio, asking about an SMS") from error
         if found.status == "delivered":
             return Receipt(provider_id=provider_id, status=DeliveryStatus.DELIVERED)
         if found.status in {"undelivered", "failed", "canceled"}:
@@ -185,7 +185,7 @@ def _reason(status: str, code: object) -> str:
     return f"{status}: {LATE.get(number, 'see this code in the error dictionary')} ({number})"
 
 
-def _explained(error: Exception, what: str) -> TryLater | Rejected:
+def explained(error: Exception, what: str) -> TryLater | Rejected:
     """Say what a failed call means; only a plain refusal is final."""
     from twilio.base.exceptions import TwilioRestException, TwilioServiceException
 

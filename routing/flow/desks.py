@@ -1,7 +1,9 @@
 """The few objects that the top floor is handed."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from routing.finding import Finding
 from routing.flow.act import IncidentDesk
 from routing.flow.current import Current
 from routing.playbook import Playbook
@@ -13,7 +15,10 @@ from storage.sql.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desks:
-    """Everything a verb, a page or a report may use."""
+    """Everything a verb, a page or a report may use.
+
+    examine: asks all that Tocsin depends on for proof; None where nothing can be asked.
+    """
 
     incidents: IncidentDesk
     database: Database
@@ -21,3 +26,4 @@ class Desks:
     metrics: Metrics
     playbook: Current[Playbook]
     rules: Current[tuple[RuleGroup, ...]] = field(default_factory=lambda: Current(()))
+    examine: Callable[[], Awaitable[tuple[Finding, ...]]] | None = None

@@ -42,7 +42,7 @@ class Database:
         Raises ConfigError where the address is wrong, the file is damaged or another Tocsin
         has it; StorageUnavailable where the server does not answer.
         """
-        where = _address(url)
+        where = address_of(url)
         if isinstance(where, Path):
             return await cls._open_file(where, patience)
         return await cls._open_server(postgres.address(where), patience)
@@ -140,7 +140,7 @@ def _misconfigured(error: BaseException | None) -> bool:
     return isinstance(error, Exception) and sqlstate(error)[:2] in ("28", "3D")
 
 
-def _address(url: str) -> Path | URL:
+def address_of(url: str) -> Path | URL:
     """Read what people write as the database's address; raises ConfigError."""
     if "://" not in url:
         return _file(url)

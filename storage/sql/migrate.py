@@ -22,7 +22,7 @@ async def migrate(database: Database, folder: Path = MIGRATIONS) -> str:
     A SQLite database that holds something is copied first, to `<file>.schema-<old>`.
     Raises ConfigError, and changes nothing, where the database is newer than this program.
     """
-    known = sorted(path.stem.split("_")[0] for path in folder.glob("versions/[0-9]*.py"))
+    known = known_versions(folder)
     newest = known[-1]
     async with database.reading() as tx:
         stands = await stored_version(tx)
@@ -39,6 +39,11 @@ async def migrate(database: Database, folder: Path = MIGRATIONS) -> str:
     if stands is None:
         return f"schema {newest}: created"
     return f"schema {newest}: brought up from {stands}{saved}"
+
+
+def known_versions(folder: Path = MIGRATIONS) -> list[str]:
+    """Return the versions of the schema that this program knows, the newest last."""
+    return sorted(path.stem.split("_")[0] for path in folder.glob("versions/[0-9]*.py"))
 
 
 async def stored_version(tx: AsyncConnection) -> str | None:

@@ -66,6 +66,16 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
 
 
+def prove_writable(path: Path, patience: float) -> None:
+    """Take the right to write and give it back; raises StorageUnavailable saying why not."""
+    try:
+        with closing(_connect(path, patience)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise meant(str(path), error) or error from error
+
+
 def _create(path: Path) -> None:
     """Make the file under another name first: one of no bytes is then never our doing."""
     if not path.parent.is_dir():

@@ -24,6 +24,7 @@ from twilio.request_validator import RequestValidator
 from tests.vendors.calls import Call, Ledger
 from tests.vendors.faults import Failure, Fault
 from tests.vendors.loopback import Loopback, Pulse
+from tests.vendors.twilio_account import Account
 from tests.vendors.twilio_messages import Fate, Json, Sms, TwilioError, check, within
 
 STOP, START = (
@@ -39,14 +40,15 @@ class TwilioServer:
     messages: every SMS taken, oldest first, inbound ones too.
     fate:     what becomes of messages to a number; all others take `usual_fate`.
     stopped:  numbers that texted STOP.
-    numbers:  the numbers that we own.
+    numbers:  the numbers that we own.   account: whose they are.
     ledger:   every call; `ledger.latency`, `ledger.impatient()`.
     methods, as faults and calls name them: Messages.create, Messages.fetch, Messages.list,
-    Accounts.fetch, IncomingPhoneNumbers.list.
+    IncomingPhoneNumbers.list, and those of twilio_account.py.
     """
 
     def __init__(self, *, port: int = 0) -> None:
         self.account_sid, self.auth_token = "AC" + "0" * 32, "loopback-auth-token"
+        self.account = Account(sid=self.account_sid)
         self.numbers = {"+14155550100"}
         self.fate: dict[str, Fate] = {}
         self.usual_fate = Fate()
@@ -139,7 +141,7 @@ class TwilioServer:
             ("GET", "/Messages.json", "Messages.list", self._list),
             ("GET", "/Messages/{sid}.json", "Messages.fetch", self._fetch),
             ("GET", "/IncomingPhoneNumbers.json", "IncomingPhoneNumbers.list", self._owned),
-            ("GET", ".json", "Accounts.fetch", self._account),
+            *self.account.routes(),
         ):
             app.router.add_route(verb, root + path, self._door_to(name, work))
         return app
@@ -197,25 +199,18 @@ class TwilioServer:
         return web.json_response(_page(request.path, query, "messages", found))
 
     def _owned(self, request: web.Request, query: dict[str, str]) -> web.Response:
-        able = {"sms": True, "mms": True, "voice": True, "fax": False}
         found = [
             {
                 "sid": "PN" + number.strip("+").rjust(32, "0"),
                 "account_sid": self.account_sid,
                 "phone_number": number,
                 "friendly_name": number,
-                "capabilities": able,
+                "capabilities": self.account.capabilities(number),
             }
             for number in sorted(self.numbers)
             if query.get("PhoneNumber", number) == number
         ]
         return web.json_response(_page(request.path, query, "incoming_phone_numbers", found))
-
-    def _account(self, _: web.Request, __: Json) -> web.Response:
-        sid = self.account_sid
-        return web.json_response(
-            {"sid": sid, "friendly_name": "Loopback", "status": "active", "type": "Full"}
-        )
 
     def _take(self, **fields: Any) -> Sms:
         fate = self.fate.get(fields["to"], self.usual_fate)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.chat import speak as speaking
+from bot.chat.speak import verbs
 from bot.chat.verb import Ask, Reply, Verb
 from routing.flow.desks import Desks
 from storage.model.audit import AuditRow
@@ -55,8 +56,8 @@ async def test_who_may_not_is_told_so_and_it_is_recorded(square: Square) -> None
 async def test_an_unknown_verb_is_answered_with_a_guess(square: Square) -> None:
     reply = await square.say("akc 1")
     assert reply.text == (
-        "I do not know 'akc'; did you mean 'ack'? I know: ack, alerts, backtest, escalate, "
-        "help, oncall, report, resolve, show, snooze. `help <verb>` explains one."
+        f"I do not know 'akc'; did you mean 'ack'? I know: {', '.join(verbs())}. "
+        "`help <verb>` explains one."
     )
     assert reply.refused
 

@@ -5,14 +5,16 @@ from datetime import timedelta
 
 import pytest
 
+from bot.chat.speak import verbs
 from bot.chat.verb import Reply
 from routing.delivery.channel import Rejected
+from routing.finding import Finding, Group
 from storage.model.incident import Status
 from storage.model.person import OnCallList, Override
 from storage.sql import audit, overrides
 from tests.bot.chat.conftest import Square
 from tests.fakes import NOON
-from tests.routing.town import ADA, BOB, CY, alert, resolved
+from tests.routing.town import ADA, BOB, CY, ROOT, alert, resolved
 
 
 async def test_ack_takes_incidents_and_stops_the_escalation(square: Square) -> None:
@@ -267,10 +269,7 @@ async def test_oncall_takes_the_speakers_own_list_of_several(square: Square) -> 
 
 async def test_help_explains_all_and_one(square: Square) -> None:
     reply = await square.say("help")
-    assert [usage.split()[0] for usage, _ in reply.table[1:]] == [
-        "ack", "alerts", "backtest", "escalate", "help", "oncall", "report", "resolve",
-        "show", "snooze",
-    ]  # fmt: skip
+    assert [usage.split()[0] for usage, _ in reply.table[1:]] == list(verbs())
     assert (await square.say("help /ack")).text == (
         "ack [incident...] [for <duration>] [note]\n"
         "Take incidents: escalation stops; without a number your only page, `mine`: all.\n"
@@ -291,3 +290,20 @@ async def test_a_report_answers_with_a_table_and_files(square: Square) -> None:
     assert [file.media_type for file in reply.attachments] == ["application/json"]
     assert reply.public
     assert reply.table
+
+
+async def test_doctor_shows_what_is_amiss_to_administrators_alone(square: Square) -> None:
+    clock, slack = Group("clock"), Group("slack")
+
+    async def examine() -> tuple[Finding, ...]:
+        return clock.ok("right"), clock.warning("slow", "wind it"), slack.fault("gone", "get it")
+
+    well = replace(square, desks=replace(square.desks, examine=examine))
+    assert (await well.say("doctor")).refused, "Ada may respond, and no more"
+    reply = await well.say("doctor", who=ROOT)
+    assert reply.text == "1 fault, 1 warning, 1 in order."
+    assert [tuple(row) for row in reply.table[1:]] == [
+        ("fault", "slack", "gone -> get it"),
+        ("warning", "clock", "slow -> wind it"),
+    ]
+    assert (await square.say("doctor", who=ROOT)).refused, "nothing can be examined here"

@@ -1,0 +1,1 @@
+"""`tocsin doctor`: asks everything that Tocsin depends on for proof, before the night does."""

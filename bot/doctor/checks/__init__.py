@@ -1,0 +1,1 @@
+"""One thing that is examined = one file with one constant, CHECK = Check(...)."""

@@ -1,0 +1,1 @@
+"""What `tocsin doctor` finds, asked of servers that speak as the vendors do."""
