@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from storage.model.labels import Labels
 from storage.model.sample import Batch, Sample
 from storage.series.local import LocalSeries, SeriesOptions
 from storage.series.options import SourceLimits
