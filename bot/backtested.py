@@ -24,10 +24,21 @@ Table = tuple[tuple[str, ...], ...]
 async def backtest(
     desks: Desks, groups: Sequence[RuleGroup], since: timedelta, name: str = ""
 ) -> tuple[Comparison, ...]:
-    """Try the rules (those called `name`) on the last `since`.
+    """Try the rules (those called `name`) on the last `since`, beside those in force.
 
     Raises QueryError where that cannot be asked, MetricsUnavailable where it takes too long.
     """
+    check(groups, since, name)
+    now = desks.clock.utc_now()
+    async with desks.database.reading() as tx:
+        running = await overrides.active(tx, now)
+    roster = Roster(playbook=desks.playbook(), overrides=running, now=now)
+    trial = Backtest(metrics=desks.metrics, roster=roster, start=now - since, end=now)
+    return await trial.compare(groups, desks.rules(), name)
+
+
+def check(groups: Sequence[RuleGroup], since: timedelta, name: str = "") -> None:
+    """Raise QueryError where these rules cannot be tried on the last `since`."""
     if not timedelta(0) < since <= LONGEST:
         raise QueryError(f"A backtest looks back up to {LONGEST.days}d, such as 30d.")
     names = sorted({rule.name for group in groups for rule in group.rules if not rule.records})
@@ -35,12 +46,6 @@ async def backtest(
         raise QueryError("There is no alerting rule to try.")
     if name and name not in names:
         raise QueryError(f"No alerting rule is called {name[:100]!r}; {nearest(name, names)}")
-    now = desks.clock.utc_now()
-    async with desks.database.reading() as tx:
-        running = await overrides.active(tx, now)
-    roster = Roster(playbook=desks.playbook(), overrides=running, now=now)
-    trial = Backtest(metrics=desks.metrics, roster=roster, start=now - since, end=now)
-    return await trial.compare(groups, desks.rules(), name)
 
 
 def told(found: Sequence[Comparison], since: timedelta) -> str:

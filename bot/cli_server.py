@@ -46,6 +46,10 @@ class Answer:
     refused: bool
 
 
+class NobodyAnswers(BotError):
+    """No server listens at the address."""
+
+
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """A redirect would carry the token elsewhere."""
 
@@ -156,7 +160,7 @@ def post(path: str, body: dict[str, Any] | None, url: str, token: str) -> dict[s
         raise BotError(f"{url} answered {error.code}: {_reason(error)}") from error
     except (urllib.error.URLError, OSError) as error:
         reason = getattr(error, "reason", error)
-        raise BotError(
+        raise NobodyAnswers(
             f"Nobody answers at {url}: {reason}. Is `tocsin serve` running? --url names another."
         ) from error
     except ValueError as error:
