@@ -17,16 +17,26 @@ from bot.ingest.format import TooLarge
 from bot.web import prometheus_json as written
 from bot.web.auth import Readers
 from bot.web.parts import Parts
-from bot.web.prometheus_asked import Asked, BadData, described, invalid, merged, read_asked
+from bot.web.prometheus_asked import (
+    Asked,
+    BadData,
+    described,
+    invalid,
+    merged,
+    read_asked,
+    unescaped,
+)
 from bot.web.prometheus_rules import alerts_as_json, groups_as_json
 from storage.errors import BotError, MetricsUnavailable, QueryError, StorageUnavailable
 from storage.model.labels import Labels
 from storage.promql.evaluate import Value
-from storage.promql.parse import parse
-from storage.promql.plan import MOST_STEPS
+from storage.promql.parse import laid_out, parse
+from storage.promql.plan import LOOKBACK_MS, MOST_STEPS
 from storage.promql.tree import Kind, kind
 from storage.promql.values import Matrix, Vector
 
+LOOKBACK = LOOKBACK_MS / 1000
+"""Seconds for which the newest sample of a series counts."""
 LONGEST = 120.0
 """Seconds that a query may take, its answer sent; `timeout` may ask for less."""
 AT_ONCE = 20
@@ -51,6 +61,7 @@ def routes(parts: Parts) -> list[Route]:
         "query_exemplars": (api.query_exemplars, both),
         "series": (api.series, both),
         "labels": (api.labels, both),
+        "format_query": (api.format_query, both),
         "metadata": (api.metadata, get),
         "rules": (api.rules, get),
         "alerts": (api.alerts, get),
@@ -158,6 +169,13 @@ class Numbers:
         """Answer that there are none: exemplars are not stored."""
         return _json(written.success([]))
 
+    async def format_query(self, asked: Asked) -> Response:
+        """Answer the query as it is to be laid out."""
+        try:
+            return _json(written.success(laid_out(asked.text("query"))))
+        except QueryError as error:
+            raise invalid("query", str(error)) from error
+
     async def series(self, asked: Asked) -> Response:
         """Answer the label sets of the series that match and have samples in the time asked for."""
         chosen, limit = asked.matchers(needed=True), asked.limit()
@@ -182,6 +200,7 @@ class Numbers:
 
     async def label_values(self, name: str, asked: Asked) -> Response:
         """Answer the values of one label, of everything stored or of what matches."""
+        name = unescaped(name)
         if not name or "\x00" in name:
             raise BadData(f'invalid label name: "{name}"')
         limit, chosen = asked.limit(), asked.matchers() or [()]
@@ -224,6 +243,8 @@ class Numbers:
         of_range: bool,
     ) -> Response:
         """Evaluate within the time allowed, then write: small answers here, others in a thread."""
+        if asked.text("lookback_delta") and asked.duration("lookback_delta") != LOOKBACK:
+            raise invalid("lookback_delta", f"only {LOOKBACK:g} seconds are answered here")
         seconds = min(asked.duration("timeout", LONGEST), LONGEST)
         try:
             async with asyncio.timeout(seconds), self._places:

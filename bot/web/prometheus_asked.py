@@ -145,6 +145,26 @@ def _selector(text: str) -> tuple[Matcher, ...]:
     return tree.matchers
 
 
+_ESCAPE = re.compile(r"__|_([0-9a-fA-F]{1,6})_")
+
+
+def unescaped(name: str) -> str:
+    """Return the label's name: in an address `label.name` may stand as `U__label_2e_name`.
+
+    Source: prometheus/common, model/metric.go, UnescapeName.
+
+    >>> unescaped("U__label_2e_name__of_20_it"), unescaped("job"), unescaped("U__bad_")
+    ('label.name_of it', 'job', 'U__bad_')
+    """
+    written = name.removeprefix("U__")
+    if written == name or "_" in _ESCAPE.sub("", written):
+        return name
+    try:
+        return _ESCAPE.sub(lambda at: chr(int(at[1], 16)) if at[1] else "_", written)
+    except ValueError:
+        return name
+
+
 def merged(found: Sequence[Sequence[str]]) -> list[str]:
     """Return all names of several sorted answers, each once, sorted; little by little."""
     return [name for name, _ in groupby(merge(*found))]

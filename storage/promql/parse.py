@@ -68,6 +68,16 @@ def parse(text: str) -> Expr:
     return expr
 
 
+def laid_out(text: str) -> str:
+    """Return a query as it is to be laid out, long ones over several lines; raises QueryError.
+
+    >>> laid_out('sum by(job)(rate( x[5m]))')
+    'sum by (job) (rate(x[5m]))'
+    """
+    parse(text)
+    return str(promql_parser.parse(ungrouped(text)).prettify())
+
+
 def _expr(node: Any, depth: int) -> Expr:
     """Turn one node of the parser's tree, and what is below it, into ours."""
     if depth > DEEPEST:
