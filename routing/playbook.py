@@ -52,6 +52,7 @@ class Playbook:
     routes:      tried in order, the first that takes an alert wins; nothing matches: `default`.
     by_severity: the channels (or the word `chat`) that a step without `by` uses.
     chat:        names of the open channels that are chat.
+    silent:      names of further channels that ring nobody (mail).
     wants_alerts: names of those whose rooms take the alerts themselves.
     failover_after: a critical page unsent after this goes to the person's next channel.
     link:        where people reach us, without a slash at the end; empty: no answer links.
@@ -65,6 +66,7 @@ class Playbook:
     routes: tuple[Route, ...] = ()
     by_severity: Mapping[Severity, tuple[str, ...]] = field(default_factory=lambda: BY_SEVERITY)
     chat: frozenset[str] = frozenset()
+    silent: frozenset[str] = frozenset()
     wants_alerts: frozenset[str] = frozenset()
     sources: Mapping[str, Source] = field(default_factory=dict)
     failover_after: timedelta = timedelta(seconds=60)
@@ -74,6 +76,10 @@ class Playbook:
     def admins(self) -> tuple[Person, ...]:
         """Return those who are told when Tocsin itself is in trouble."""
         return tuple(p for p in self.people.values() if p.may(Permission.ADMIN))
+
+    def rings(self, channel: str) -> bool:
+        """Say whether a message by this channel may wake somebody."""
+        return channel not in self.chat and channel not in self.silent
 
     def speaker(self, channel: str, address: str) -> Person | None:
         """Return the person who speaks from this address of this channel, if anybody is known."""

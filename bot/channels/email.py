@@ -165,4 +165,4 @@ def _checked(address: str) -> str:
         raise Rejected(f"e-mail: {error}", advice="correct the e-mail address") from error
 
 
-CHANNEL = ChannelKind(name=NAME, options=EmailOptions, open=Email, has_rooms=True)
+CHANNEL = ChannelKind(name=NAME, options=EmailOptions, open=Email, has_rooms=True, wakes=False)

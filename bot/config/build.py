@@ -7,6 +7,7 @@ from bot.config.check import OWN_HOST
 from bot.config.config import Config, PolicySection, StepSection
 from bot.config.fields import Listen
 from bot.config.limits import LimitsSection
+from bot.config.personal import quiet_of, rule_of
 from routing.playbook import BY_SEVERITY, Playbook, Route, Source
 from storage.metrics.remote import RemoteMetrics
 from storage.model.alert import Severity
@@ -33,6 +34,7 @@ def playbook(config: Config) -> Playbook:
         ),
         by_severity={**BY_SEVERITY, **config.severities},
         chat=config.chat_channels,
+        silent=frozenset(n for n, it in config.opened.items() if not it.kind.wakes),
         wants_alerts=frozenset(n for n, it in config.opened.items() if it.kind.wants_alerts),
         sources=_sources(config),
         failover_after=config.delivery.failover_after,
@@ -57,6 +59,9 @@ def _person(config: Config, name: str) -> Person:
         name=section.name or name,
         contacts=tuple(ContactPoint(channel=c, address=a) for c, a in contacts),
         permission=section.permission,
+        rules=tuple(rule_of(rule, section.timezone) for rule in section.rules),
+        quiet=quiet_of(section.quiet_hours, section.timezone) if section.quiet_hours else None,
+        zone=section.timezone,
     )
 
 

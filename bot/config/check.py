@@ -4,6 +4,7 @@ import re
 
 from bot.config.access import check_access
 from bot.config.check_channels import check_channels
+from bot.config.check_personal import FORECASTS, check_personal
 from bot.config.check_remote import check_remote
 from bot.config.check_scrape import check_scrape
 from bot.config.check_sources import check_sources
@@ -17,9 +18,6 @@ from storage.model.person import Permission
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _SLACK_MEMBER = re.compile(r"[UW][A-Z0-9]{6,}")
 OWN_HOST = "own_host"
-SILENT = frozenset({"email"})
-"""Channels besides chat that ring nobody, and so may carry forecasts."""
-_FORECASTS = "expected chat or email only: forecasts ring no phone"
 
 
 def check(inspection: Inspection) -> None:
@@ -32,6 +30,7 @@ def check(inspection: Inspection) -> None:
     _routes(inspection)
     _severities(inspection)
     check_channels(inspection)
+    check_personal(inspection)
     check_access(inspection)
     check_remote(inspection)
     check_scrape(inspection, OWN_HOST)
@@ -160,13 +159,13 @@ def _routes(inspection: Inspection) -> None:
 def _severities(inspection: Inspection) -> None:
     """Channels by severity exist, and forecasts ring no phone."""
     words = {CHAT, *inspection.names("channels")}
-    phones = inspection.config.channels.keys() - inspection.config.chat_channels - SILENT
+    phones = inspection.config.ringing_channels
     for severity, chosen in inspection.config.severities.items():
         for place, word in enumerate(chosen):
             way: Way = ("severities", severity.value, place)
             inspection.refers(way, "channel", word, words)
             if severity is Severity.PREDICTIVE and word in phones:
-                inspection.add(way, f"found {word!r}; {_FORECASTS}")
+                inspection.add(way, f"found {word!r}; {FORECASTS}")
         if not chosen and inspection.is_sound("severities"):
             inspection.add(
                 ("severities", severity.value),

@@ -25,10 +25,12 @@ from bot.config.fields import (
     RoomAddress,
     Size,
     Switch,
+    TimeZone,
     Url,
 )
 from bot.config.limits import SenderLimitsSection
 from bot.config.mapping import MappingSection
+from bot.config.personal import PersonalRuleSection, QuietSection
 from bot.config.remote import ForwardSection, MetricsSection
 from bot.config.scrape import ScrapeSection
 from bot.config.secret import Secret
@@ -135,6 +137,8 @@ class PersonSection(Section):
     email:     where mails go.
     addresses: channel name -> address, for any other channel.
     contacts:  channels in the order in which they are tried; none: chat first, then the others.
+    timezone:  of the hours in `rules` and `quiet_hours`, unless they have their own.
+    rules:     how the person is asked; the first that applies; none applies: by severity.
     """
 
     name: Text | None = None
@@ -144,6 +148,9 @@ class PersonSection(Section):
     email: MailAddress | None = None
     addresses: dict[Text, Text] = {}
     contacts: Words = ()
+    timezone: TimeZone = "UTC"
+    rules: tuple[PersonalRuleSection, ...] = ()
+    quiet_hours: QuietSection | None = None
 
     def address(self, own_name: str, channel: str) -> str:
         """Return where this person is reached on a channel; empty: nowhere."""
@@ -282,6 +289,12 @@ class Config(Section):
     def chat_channels(self) -> frozenset[str]:
         """Names of the opened channels that are chat."""
         return frozenset(name for name, opened in self.opened.items() if opened.kind.is_chat)
+
+    @property
+    def ringing_channels(self) -> frozenset[str]:
+        """Names of the opened channels that may wake somebody."""
+        kinds = {name: opened.kind for name, opened in self.opened.items()}
+        return frozenset(n for n, kind in kinds.items() if kind.wakes and not kind.is_chat)
 
     def contacts(self, name: str) -> dict[str, str]:
         """Channel -> address of a person, in the order in which they are tried."""

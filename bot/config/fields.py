@@ -2,12 +2,14 @@
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
+from difflib import get_close_matches
 from glob import glob
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
@@ -159,6 +161,54 @@ def _files(value: Any, info: ValidationInfo) -> tuple[Path, ...]:
     return tuple(path for path in found if path.is_file())
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From a time of day to another; raises ValueError where they are the same."""
+
+    start: time
+    end: time
+
+    def __post_init__(self) -> None:
+        if self.start == self.end:
+            raise ValueError("found no time at all; expected two different times of day")
+
+
+_HOURS = re.compile(r"([0-9:]+)\s*-\s*([0-9:]+)")
+
+
+def _hours(value: Any) -> Span:
+    if isinstance(value, Span):
+        return value
+    expected = "hours such as 22:00-07:00"
+    found = _HOURS.fullmatch(_written(value, expected))
+    if not found:
+        raise ValueError(f"expected {expected}")
+    return Span(_clock_time(found[1]), _clock_time(found[2]))
+
+
+_CLOCK_TIME = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])|24:00")
+
+
+def _clock_time(value: Any) -> time:
+    if isinstance(value, time):
+        return value
+    found = _CLOCK_TIME.fullmatch(_written(value, "a time of day such as 22:00"))
+    if not found:
+        raise ValueError("expected a time of day such as 22:00")
+    return time(int(found[1] or 0), int(found[2] or 0))
+
+
+def _zone(value: Any) -> str:
+    written = _written(value, "a time zone such as Europe/Berlin")
+    try:
+        ZoneInfo(written)
+    except (KeyError, ValueError, OSError) as error:
+        close = get_close_matches(written, available_timezones(), n=1)
+        hint = f"did you mean {close[0]}?" if close else "expected one such as Europe/Berlin"
+        raise ValueError(f"no time zone is called {written[:40]!r}; {hint}") from error
+    return written
+
+
 def _one_entry(value: dict[str, str]) -> dict[str, str]:
     if len(value) != 1:
         raise ValueError("expected one channel and its room, such as {slack: C0123456789}")
@@ -178,5 +228,9 @@ Files = Annotated[tuple[Path, ...], BeforeValidator(_files)]
 """The files that a pattern finds, at least one, relative to the configuration file's folder."""
 DatabaseAddress = Annotated[Secret, AfterValidator(_database)]
 MailAddress = Annotated[str, BeforeValidator(_mail)]
+ClockTime = Annotated[time, BeforeValidator(_clock_time)]
+HoursText = Annotated[Span, BeforeValidator(_hours)]
+"""`22:00-07:00`; 24:00 is midnight."""
+TimeZone = Annotated[str, BeforeValidator(_zone)]
 PhoneNumber = Annotated[str, BeforeValidator(_phone)]
 RoomAddress = Annotated[dict[str, str], AfterValidator(_one_entry)]

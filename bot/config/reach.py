@@ -2,7 +2,8 @@
 
 from bot.config.config import PolicySection, StepSection
 from bot.config.inspection import Inspection
-from routing.playbook import BY_SEVERITY, CHAT
+from bot.config.personal import PersonalRuleSection
+from routing.playbook import BY_SEVERITY
 from storage.model.alert import Severity
 
 
@@ -43,9 +44,22 @@ def _words(inspection: Inspection, step: StepSection) -> tuple[str, ...]:
 
 def _rings(inspection: Inspection, step: StepSection) -> bool:
     """Say whether the step reaches somebody outside chat."""
+    return any(_is_rung(inspection, step, name) for name in _asked(inspection, step))
+
+
+def _is_rung(inspection: Inspection, step: StepSection, name: str) -> bool:
+    """Say whether a person is reached outside chat, at whatever hour it is."""
     config = inspection.config
-    ways = set(_words(inspection, step)) - {CHAT} - config.chat_channels
-    return any(config.contacts(name).keys() & ways for name in _asked(inspection, step))
+    own = [rule for rule in config.people[name].rules if _is_for_criticals(rule)]
+    plans = [{word for turn in rule.steps for word in turn.by} for rule in own]
+    if step.by or not any(rule.hours is None for rule in own):  # at other hours: as everybody
+        plans = [*([] if step.by else plans), set(_words(inspection, step))]
+    ways = config.contacts(name).keys() - config.chat_channels
+    return all(ways & plan for plan in plans)
+
+
+def _is_for_criticals(rule: PersonalRuleSection) -> bool:
+    return not rule.severity or Severity.CRITICAL in rule.severity
 
 
 def _advice(inspection: Inspection, policy: PolicySection) -> str:
@@ -56,6 +70,16 @@ def _advice(inspection: Inspection, policy: PolicySection) -> str:
     ringing = sorted(asking - config.chat_channels)
     if not ringing:
         return f"{start} a channel that rings, such as channels.sms"
+    ruled = sorted(
+        {
+            n
+            for step in policy.steps
+            for n in _asked(inspection, step)
+            if config.people[n].rules and config.contacts(n).keys() & set(ringing)
+        }
+    )
+    if ruled:
+        return f"{start} {' or '.join(ringing)} in the rules of {', '.join(ruled)} for criticals"
     used = {word for step in policy.steps for word in _words(inspection, step)}
     if not used & set(ringing):
         return f"{start} {' or '.join(ringing)} in severities.critical or in `by` of a step"

@@ -125,7 +125,8 @@ class Values:
             return self._refuse(node, f"{named_by}: {path} is not UTF-8 text")
 
     def _section(self, node: Mapping, model: type[BaseModel]) -> dict[str, Any]:
-        known = {name: field.annotation for name, field in model.model_fields.items()}
+        fields = model.model_fields.items()
+        known = {field.alias or name: field.annotation for name, field in fields}
         secrets = {name for name, kind in known.items() if core(kind) is Secret}
         names = sorted(known)
         values: dict[str, Any] = {}

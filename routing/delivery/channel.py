@@ -165,6 +165,7 @@ class ChannelKind:
     proves:   `outcome` can tell whether a message arrived.
     seconds_between: least time between two new messages to one address.
     asks:     people can be reached by it; False: it has rooms and nothing else.
+    wakes:    a message to a person may wake them; chat and mail do not.
     wants_alerts: its rooms take the alerts themselves (`Message.bundle`).
     addresses: the addresses that its options name; None: it takes any.
     faults:   what is wrong with options that look right one by one: (keys from its section, text).
@@ -178,6 +179,7 @@ class ChannelKind:
     proves: bool = False
     seconds_between: float = 0.0
     asks: bool = True
+    wakes: bool = True
     wants_alerts: bool = False
     addresses: Callable[[Any], Collection[str]] | None = None
     faults: Callable[[Any], Iterable[tuple[tuple[str, ...], str]]] | None = None

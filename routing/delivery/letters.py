@@ -74,8 +74,10 @@ def letters_of(material: Material) -> tuple[OutboxMessage, ...]:
 def _scene(material: Material) -> Scene:
     incident, playbook = material.incident, material.roster.playbook
     here = (incident.round, incident.step)
-    before = [it.person for it in _pages(material) if (it.round, it.step) == here]
-    now = [ring.person for ring in material.decision.rings if (ring.round, ring.step) == here]
+    pages = [it for it in _pages(material) if (it.round, it.step) == here]
+    before = [it.person for it in pages if it.is_due(material.steady)]
+    rings = [ring for ring in material.decision.rings if (ring.round, ring.step) == here]
+    now = [ring.person for ring in rings if ring.put_off is None]
     return Scene(
         incident=incident,
         alerts=material.alerts,
@@ -115,9 +117,14 @@ def _page(material: Material, scene: Scene, ring: Ring) -> OutboxMessage:
     message = page_message(scene, ring.contact.address)
     key = ring.key(material.incident.id)
     page = _owed(material, key, ring.contact, message, ring.person)
-    patience = _patience(message.severity, material.roster.playbook)
-    deadline = Steady(material.steady + patience.total_seconds())
-    return replace(page, round=ring.round, step=ring.step, deadline=deadline)
+    due = at_turn(page, Steady(material.steady + ring.after.total_seconds()), material.roster)
+    return replace(due, round=ring.round, step=ring.step)
+
+
+def at_turn(page: OutboxMessage, at: Steady, roster: Roster) -> OutboxMessage:
+    """Give a page its turn at `at`, and with it its deadline."""
+    patience = _patience(page.severity, roster.playbook)
+    return replace(page, not_before=at, deadline=Steady(at + patience.total_seconds()))
 
 
 def _patience(severity: Severity, playbook: Playbook) -> timedelta:
@@ -133,10 +140,20 @@ def _notices(
     known = material.roster.playbook.people.get(person)
     if known is None:
         return
+    place = f"incident/{material.incident.id}/round/{material.incident.round}"
+    message = notice_message(scene, text)
     for to in _ways_of_news(material, known):
-        place = f"incident/{material.incident.id}/round/{material.incident.round}"
-        key = f"{place}/{what}/{person}/{to.channel}"
-        yield _owed(material, key, to, notice_message(scene, text), person)
+        owed = _owed(material, f"{place}/{what}/{person}/{to.channel}", to, message, person)
+        yield in_peace(owed, known, material.roster)
+
+
+def in_peace(notice: OutboxMessage, person: Person, roster: Roster) -> OutboxMessage:
+    """Put a notice off that would ring in quiet hours."""
+    until = person.quiet_until(notice.severity, roster.now)
+    if until is None or not roster.playbook.rings(notice.channel):
+        return notice
+    wait = (until - roster.now).total_seconds()
+    return replace(notice, not_before=Steady(notice.not_before + wait))
 
 
 def _ways_of_news(material: Material, person: Person) -> list[ContactPoint]:
@@ -158,9 +175,9 @@ def _is_on_its_way(page: OutboxMessage) -> bool:
 
 
 def _chat_first(material: Material, person: Person) -> list[ContactPoint]:
-    chat, severity = material.roster.playbook.chat, material.incident.severity
-    allowed = [it for it in person.contacts if is_permitted(it, severity)]
-    return sorted(allowed, key=lambda it: it.channel not in chat)
+    playbook, severity = material.roster.playbook, material.incident.severity
+    allowed = [it for it in person.contacts if is_permitted(it, severity, playbook)]
+    return sorted(allowed, key=lambda it: it.channel not in playbook.chat)
 
 
 def _to_admins(material: Material, what: str, text: str) -> Iterator[OutboxMessage]:
@@ -178,7 +195,7 @@ def _to_admins(material: Material, what: str, text: str) -> Iterator[OutboxMessa
         both = outside[:1] if material.incident.severity is Severity.CRITICAL else []
         for to in dict.fromkeys([*ways[:1], *both]):
             key = f"incident/{number}/{what}/{admin.id}/{to.channel}"
-            yield _owed(material, key, to, message, admin.id)
+            yield in_peace(_owed(material, key, to, message, admin.id), admin, material.roster)
 
 
 def _rooms(
@@ -187,10 +204,11 @@ def _rooms(
     """Show the new state in every room; a first post carries the chat pages that wait for it."""
     hushed = any(isinstance(effect, Hush) for effect in material.decision.effects)
     waiting = [it for it in _pages(material) if it.status is DeliveryStatus.WAITING and not hushed]
+    wanted = [it for it in (*waiting, *new) if it.is_due(material.steady)]
     triggered = material.incident.status is Status.TRIGGERED
     for room in material.incident.policy.rooms:
         to = ContactPoint(channel=room.channel, address=room.address)
-        carried = [it for it in (*waiting, *new) if it.channel == room.channel and triggered]
+        carried = [it for it in wanted if it.channel == room.channel and triggered]
         message = room_message(
             scene,
             asked=tuple(dict.fromkeys(it.address for it in carried)),

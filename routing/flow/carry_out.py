@@ -35,6 +35,7 @@ async def carry_out(
     await audit.append_many(tx, rows)
     hushed = [incident.id for decision, incident in work if _hushes(decision)]
     await outbox.cancel_pages_of(tx, hushed)
+    await outbox.reschedule(tx, [page for decision, _ in work for page in decision.sooner])
     await _set_timers(tx, work, moment)
     await _tell(tx, [(decision, it) for decision, it in work if decision.is_told], moment)
     return [incident for _, incident in work]

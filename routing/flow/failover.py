@@ -5,19 +5,19 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routing.delivery.letters import TOOK_IT
+from routing.delivery.letters import TOOK_IT, at_turn
 from routing.delivery.words import flat, lasting, listed, shortened
 from routing.flow.carry_out import carry_out
 from routing.flow.current import Current
 from routing.flow.moment import Moment, decided, read_moment
 from routing.flow.wake import Wake
-from routing.incidents.decide import Decision, Fact
+from routing.incidents.decide import Decision, Fact, quiet_facts
 from routing.incidents.effects import Announce, PageStep
 from routing.incidents.events import Rung, Undelivered
 from routing.incidents.machine import transition
 from routing.oncall.expand import Ring, rings_instead
 from routing.playbook import Playbook
-from storage.clock import Clock
+from storage.clock import Clock, Steady
 from storage.model.alert import Severity
 from storage.model.delivery import DeliveryStatus, OutboxMessage
 from storage.model.incident import Incident, IncidentId, Status
@@ -41,9 +41,17 @@ class Lost:
         """Whom it was for."""
         return self.page.person or PersonId("")
 
-    def others_alive(self) -> list[OutboxMessage]:
-        """Return the step's other pages that arrived, or may still."""
-        return [it for it in self.step if it.id != self.page.id and it.status in ALIVE]
+    def others_alive(self, now: Steady) -> list[OutboxMessage]:
+        """Return the step's other pages that arrived, or may still; not those of a later turn."""
+        others = [it for it in self.step if it.id != self.page.id and it.is_due(now)]
+        return [it for it in others if it.status in ALIVE]
+
+    def next_turn(self, now: Steady) -> list[OutboxMessage]:
+        """Return what the person's own rule asks by next, all of that turn."""
+        later = [it for it in self.step if it.person == self.person and not it.is_due(now)]
+        waiting = [it for it in later if it.status is DeliveryStatus.WAITING]
+        soonest = min((it.not_before for it in waiting), default=now)
+        return [it for it in waiting if it.not_before == soonest]
 
 
 async def fail_over(
@@ -76,10 +84,13 @@ def instead(incident: Incident, lost: Lost, reason: str, moment: Moment) -> Deci
     name = flat(known.name) if known else lost.person
     sentence = f"not delivered: {lost.page.channel} to {name}: "
     sentence += shortened(flat(reason).rstrip("."), LONGEST_REASON)
-    alive = lost.others_alive()
+    alive = lost.others_alive(moment.steady)
     own = [it.channel for it in alive if it.person == lost.person]
     if own and not _leaves_chat_alone(incident, lost.page, own, moment.playbook):
         return _told(incident, f"{sentence}; {listed(own)} asks as well")
+    if turn := _turn_at_once(incident, lost, moment):
+        ways = listed([it.channel for it in turn])
+        return replace(_told(incident, f"{sentence}; {ways} at once"), sooner=turn)
     page = PageStep(lost.page.round, lost.page.step)
     tried = {it.key for it in lost.step}
     rings = rings_instead(incident, page, lost.person, tried, moment.roster)
@@ -87,7 +98,8 @@ def instead(incident: Incident, lost: Lost, reason: str, moment: Moment) -> Deci
         people = tuple(dict.fromkeys(ring.person for ring in rings))
         asked = transition(incident, Rung(people), moment.now)
         told = _told(incident, f"{sentence}; {_going(rings, lost.person, moment)}")
-        return replace(told, after=asked.incident, rings=rings)
+        facts = told.facts + quiet_facts(rings, moment.now)
+        return replace(told, after=asked.incident, rings=rings, facts=facts)
     if own:
         return _told(incident, f"{sentence}; {listed(own)} asks as well")
     if alive:
@@ -101,6 +113,17 @@ def instead(incident: Incident, lost: Lost, reason: str, moment: Moment) -> Deci
         rings=then.rings,
         effects=then.effects or told.effects,
         facts=told.facts + then.facts,
+    )
+
+
+def _turn_at_once(incident: Incident, lost: Lost, moment: Moment) -> tuple[OutboxMessage, ...]:
+    """Return what the person's own rule has for later, moved to now; quiet hours stay quiet."""
+    person = moment.playbook.people.get(lost.person)
+    is_quiet = person is not None and person.quiet_until(incident.severity, moment.now)
+    return tuple(
+        at_turn(it, moment.steady, moment.roster)
+        for it in lost.next_turn(moment.steady)
+        if not (is_quiet and moment.playbook.rings(it.channel))
     )
 
 

@@ -1,9 +1,11 @@
 """One event thought through to its end: who is asked, and what follows when that is nobody."""
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from routing.delivery.words import listed, moment
 from routing.incidents.effects import (
     Announce,
     Effect,
@@ -15,9 +17,11 @@ from routing.incidents.effects import (
 )
 from routing.incidents.events import Rung, Undelivered
 from routing.incidents.machine import transition
-from routing.oncall.expand import Ring
+from routing.oncall.expand import Ring, are_heard
 from storage.model.alert import Alert
+from storage.model.delivery import OutboxMessage
 from storage.model.incident import Incident
+from storage.model.person import PersonId
 
 Expand = Callable[[Incident, PageStep], tuple[Ring, ...]]
 
@@ -40,6 +44,7 @@ class Decision:
     rings:   whom to ask.
     facts:   lines for the record.
     alerts:  those that changed, to be stored with the incident.
+    sooner:  pages that wait for their turn, with the sooner one that they get.
     """
 
     before: Incident | None
@@ -48,11 +53,12 @@ class Decision:
     rings: tuple[Ring, ...] = ()
     facts: tuple[Fact, ...] = ()
     alerts: tuple[Alert, ...] = ()
+    sooner: tuple[OutboxMessage, ...] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write at all."""
-        follows = self.effects or self.rings or self.facts or self.alerts
+        follows = self.effects or self.rings or self.facts or self.alerts or self.sooner
         return self.before == self.after and not follows
 
     @property
@@ -80,13 +86,16 @@ def follow(before: Incident | None, change: Transition, expand: Expand, now: dat
 def _with(decision: Decision, effect: Effect, expand: Expand, now: datetime) -> Decision:
     if not isinstance(effect, PageStep):
         return replace(decision, effects=(*decision.effects, effect))
-    incident = decision.after
-    rings = expand(incident, effect)
-    if rings:
-        people = tuple(dict.fromkeys(ring.person for ring in rings))
-        asked = transition(incident, Rung(people), now).incident
-        return replace(decision, after=asked, rings=decision.rings + rings)
+    rings = expand(decision.after, effect)
+    people = tuple(dict.fromkeys(ring.person for ring in rings))
+    incident = transition(decision.after, Rung(people), now).incident if rings else decision.after
+    facts = decision.facts + quiet_facts(rings, now)
+    decision = replace(decision, after=incident, rings=decision.rings + rings, facts=facts)
+    if are_heard(rings):
+        return decision
     if not incident.severity.escalates:
+        if rings:
+            return decision
         nobody = Fact(what="asked nobody", because="the step names nobody who can be asked by chat")
         return replace(decision, facts=(*decision.facts, nobody))
     lost = transition(incident, Undelivered(effect.round, effect.step), now)
@@ -97,4 +106,20 @@ def _with(decision: Decision, effect: Effect, expand: Expand, now: datetime) -> 
         effects=decision.effects + then.effects,
         rings=decision.rings + then.rings,
         facts=decision.facts + then.facts,
+    )
+
+
+def quiet_facts(rings: Sequence[Ring], now: datetime) -> tuple[Fact, ...]:
+    """Say for the record what quiet hours put off."""
+    waiting: dict[tuple[PersonId, datetime], list[str]] = defaultdict(list)
+    for ring in rings:
+        if ring.put_off is not None:
+            waiting[ring.person, ring.put_off].append(ring.contact.channel)
+    return tuple(
+        Fact(
+            what="put off",
+            because=f"quiet hours: nothing rings for {person} until {moment(until, now)}, "
+            f"then {listed(channels)}",
+        )
+        for (person, until), channels in waiting.items()
     )

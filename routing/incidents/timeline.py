@@ -12,7 +12,7 @@ LONGEST_LINE = 500
 ASIDE = frozenset({"refused", "sent", "delivered", "unproven"})
 """Kept in the record, not told in rooms: what was refused, and each copy's way."""
 
-_NAMING = re.compile(r"\b(by|asked|told) ([^\s:;,]+)")
+_NAMING = re.compile(r"\b(by|asked|told|for) ([^\s:;,]+)")
 
 
 def story(
@@ -32,7 +32,7 @@ def newest(lines: Sequence[Line], most: int) -> tuple[Line, ...]:
 
 
 def named(text: str, people: Mapping[PersonId, Person]) -> str:
-    """Put a person's name where a sentence says `by <id>`, `asked <id>` or `told <id>`."""
+    """Put a person's name where a sentence says by, for, asked or told <id>."""
 
     def name(found: re.Match[str]) -> str:
         person = people.get(PersonId(found[2]))

@@ -58,6 +58,9 @@ class OutboxMessage:
     round, step: the escalation step it belongs to (pages).
     body:       the channel-neutral Message as JSON; the channel renders it when it sends.
     not_before: steady; the message is not sent earlier (back-off moves it forward).
+    waiting_since: steady; since when it is wanted, whatever back-off says; in the future for the
+                later turns of a personal rule, and for what quiet hours put off. None: as
+                `not_before` says.
     deadline:   steady; a critical page unsent by then goes to the next channel. None: no limit.
     attempts:   sends started so far, counting one that crashed half-way.
     doubted:    a send was cut off before anybody noted its outcome: the provider may have it.
@@ -79,6 +82,7 @@ class OutboxMessage:
     address: str
     body: str
     not_before: Steady
+    waiting_since: Steady | None = None
     deadline: Steady | None = None
     status: DeliveryStatus = DeliveryStatus.WAITING
     attempts: int = 0
@@ -89,6 +93,11 @@ class OutboxMessage:
     error: str = ""
     created_at: datetime
     sent_at: datetime | None = None
+
+    def is_due(self, now: Steady) -> bool:
+        """Say whether it is wanted by now; back-off, and waiting for a room, change nothing."""
+        since = self.not_before if self.waiting_since is None else self.waiting_since
+        return since <= now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from storage.sql.schema import SENT, WAITING, outbox
 PURPOSES = (Purpose.PAGE, Purpose.ROOM, Purpose.NOTICE)
 """Who goes first among equally severe messages; a room's first post asks people, as pages do."""
 
-OWN = ("urgency", "waiting_since", "leased_by", "leased_until")
+OWN = ("urgency", "leased_by", "leased_until")
 FIELDS = [column for column in outbox.c if column.name not in OWN]
 
 
@@ -128,10 +128,19 @@ async def put_back(
 async def bring_forward(
     tx: AsyncConnection, incident: IncidentId, channel: str, now: Steady
 ) -> int:
-    """Make an incident's waiting pages on this channel due at `now`; return how many."""
+    """Let an incident's pages on this channel go that are wanted already; return how many."""
     pages = and_(outbox.c.incident == incident, outbox.c.purpose == Purpose.PAGE)
-    waiting = and_(pages, WAITING, outbox.c.channel == channel, outbox.c.not_before > now)
+    wanted = and_(outbox.c.not_before > now, outbox.c.waiting_since <= now)
+    waiting = and_(pages, WAITING, outbox.c.channel == channel, wanted)
     return (await tx.execute(update(outbox).where(waiting).values(not_before=now))).rowcount
+
+
+async def reschedule(tx: AsyncConnection, messages: Sequence[OutboxMessage]) -> None:
+    """Give waiting messages another `not_before` and `deadline`; wanted since then."""
+    for it in messages:
+        moved = {"not_before": it.not_before, "waiting_since": it.not_before}
+        which = and_(outbox.c.id == it.id, WAITING)
+        await tx.execute(update(outbox).where(which).values(moved | {"deadline": it.deadline}))
 
 
 async def record_carried(

@@ -62,7 +62,7 @@ def wanted(annotation: Any, path: str = "") -> set[str]:
     kind, found = core(annotation), {path}
     if is_section(kind):
         for name, field in kind.model_fields.items():
-            found |= wanted(field.annotation, f"{path}.{name}")
+            found |= wanted(field.annotation, f"{path}.{field.alias or name}")
     elif getattr(kind, "__origin__", None) in (dict, tuple):
         inner = kind.__args__[1 if kind.__origin__ is dict else 0]
         found |= wanted(inner, f"{path}.*")

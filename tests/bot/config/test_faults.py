@@ -11,7 +11,7 @@ SECTIONS = (
     "channels, commands, console, default_policy, delivery, heartbeat, log, oncall, own_host, "
     "people, policies, routes, rules, scrape, server, severities, sources, storage"
 )
-PERSON = "addresses, contacts, email, name, permission, phone, slack"
+PERSON = "addresses, contacts, email, name, permission, phone, quiet_hours, rules, slack, timezone"
 MAIL = "{host: mx, from_address: t@x.org, tls: off, username: t, password: very-secret}"
 MAIL_BY_CA = MAIL.replace("off", "starttls, ca_file: ca.pem")
 POLICY = "ack_timeout, group_wait, reopen_within, repeat_after, rooms, steps"
@@ -98,6 +98,35 @@ SPOILT = [
     pytest.param("phone: +49", "fone: +49",
         f"config.yaml:2:47 people.ada.fone: no such key; did you mean 'phone'? known: {PERSON}",
         id="misspelt-key"),
+    pytest.param("phone: +49", "timezone: Europe/Berlni, phone: +49",
+        "config.yaml:2:57 people.ada.timezone: no time zone is called 'Europe/Berlni'; did you "
+        "mean Europe/Berlin?", id="time-zone"),
+    pytest.param("phone: +49", "rules: [{hours: 22-7, steps: [{by: [sms]}]}], phone: +49",
+        "config.yaml:2:63 people.ada.rules[0].hours: found '22-7'; "
+        "expected a time of day such as 22:00", id="hours"),
+    pytest.param("phone: +49",
+        "rules: [{steps: [{after: 5m, by: [slack]}, {by: [slack]}]}], phone: +49",
+        "config.yaml:2:63 people.ada.rules[0].steps: the steps do not ascend; `after` counts from "
+        "the page: 2m, then 5m", id="turns-do-not-ascend"),
+    pytest.param("slack: U023ABCDEF",
+        "slack: U023ABCDEF, rules: [{steps: [{by: [sms]}]}, {steps: [{by: [sns, slack]}]}]",
+        "config.yaml:3:51 people.bob.rules[0].steps[0].by[0]: bob cannot be reached by sms; "
+        "expected an address for it\n"
+        "config.yaml:3:60 people.bob.rules[1]: never asked: rule 1 takes every page; expected it "
+        "further up, or with `severity` or `hours`\n"
+        "config.yaml:3:75 people.bob.rules[1].steps[0].by[0]: no channel is called 'sns'; "
+        "did you mean 'sms'? known: chat, slack, sms", id="rules"),
+    pytest.param("phone: +49", "quiet_hours: {from: 22:00, to: 22:00}, phone: +49",
+        "config.yaml:2:60 people.ada.quiet_hours: found no time at all; expected two different "
+        "times of day", id="quiet"),
+    pytest.param("phone: +49",
+        "rules: [{severity: [critical], steps: [{by: [slack]}]}], phone: +49",
+        "config.yaml:7:3 policies.shop: a critical alarm reaches nobody outside chat by this "
+        "policy; expected sms in the rules of ada for criticals", id="rules-that-wake-nobody"),
+    pytest.param("phone: +49",
+        "rules: [{severity: [critical, predictive], steps: [{by: [sms]}]}], phone: +49",
+        "config.yaml:2:104 people.ada.rules[0].steps[0].by[0]: found 'sms'; expected chat or "
+        "email only: forecasts ring no phone", id="forecasts-by-sms"),
     pytest.param("permission: admin", "permission: admn",
         "config.yaml:2:21 people.ada.permission: found 'admn'; did you mean 'admin'? "
         "expected view or respond or admin", id="permission"),

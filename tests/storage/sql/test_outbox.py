@@ -60,7 +60,8 @@ async def test_a_claimed_message_comes_back_when_the_lease_ends(database: Databa
     owed = message(deadline=later(60))
     await owe(database, owed)
     (first,) = await claim(database)
-    assert first == replace(owed, id=first.id, attempts=1, claim=1)
+    began = owed.not_before
+    assert first == replace(owed, id=first.id, attempts=1, claim=1, waiting_since=began)
     assert await claim(database, later(29.9), owner="b") == []
     (second,) = await claim(database, later(30), owner="b")
     assert (second.attempts, second.claim) == (2, 2)
@@ -292,12 +293,26 @@ async def test_pages_that_wait_are_brought_forward(database: Database) -> None:
     async with database.transaction() as tx:
         opened = await incidents.create(tx, incident())
         for channel in ("sms", "slack"):
-            await outbox.enqueue(
-                tx, message(channel, channel=channel, incident=opened.id, not_before=later(60))
-            )
+            await outbox.enqueue(tx, message(channel, channel=channel, incident=opened.id))
+        its_turn = message("turn", channel="sms", incident=opened.id, not_before=later(60))
+        await outbox.enqueue(tx, its_turn)
+        claimed = await outbox.claim_due(tx, owner="a", now=later(1), lease=30.0, limit=9)
+        await outbox.put_back(tx, claimed, not_before=later(60))
         assert await outbox.bring_forward(tx, opened.id, "sms", later(1)) == 1
         assert await outbox.bring_forward(tx, opened.id, "sms", later(1)) == 0
     assert [it.key for it in await claim(database, later(1))] == ["sms"]
+
+
+async def test_a_turn_can_come_sooner(database: Database) -> None:
+    owed = message("turn", not_before=later(300), deadline=later(360))
+    await owe(database, owed)
+    assert await claim(database, later(5)) == []
+    async with database.transaction() as tx:
+        (found,) = (await outbox.by_keys(tx, ["turn"])).values()
+        sooner = replace(found, not_before=later(5), deadline=later(60))
+        await outbox.reschedule(tx, [sooner])
+    (taken,) = await claim(database, later(5))
+    assert (taken.deadline, taken.waiting_since) == (later(60), later(5))
 
 
 async def test_pages_within_another_message_are_sent_with_it(database: Database) -> None:
