@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from inspect import isawaitable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -19,6 +19,7 @@ from bot.config.build import (
     body_limits,
     database_url,
     playbook,
+    report_settings,
     series_limits,
     series_options,
 )
@@ -108,6 +109,7 @@ class App:
         self.keys = Current(keys_of(self.config))
         self.rules = Current(self._whole.groups)
         self.scrape = Current(self.config.scrape)
+        self.settings = Current[Mapping[str, Any]](report_settings(self.config))
         self.wake = Wake()
         shared = (self.database, self.clock, self.playbook, self.wake)
         self.receiver = Receiver(*shared)
@@ -119,6 +121,7 @@ class App:
             playbook=self.playbook,
             rules=self.rules,
             examine=self._examine,
+            settings=self.settings,
         )
         self.hearing = Hearing(self.database, self.clock, self.receiver, self.desks.incidents)
         self.judge = Judge(
@@ -145,6 +148,7 @@ class App:
                 keys=self.keys,
                 scrape=self.scrape,
                 limits=self.limits,
+                settings=self.settings,
             ),
             self.database,
             self.clock,

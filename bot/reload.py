@@ -6,11 +6,11 @@ Incidents in flight keep the copy of the policy that they were opened with.
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
-from bot.config.build import playbook, series_limits
+from bot.config.build import playbook, report_settings, series_limits
 from bot.config.config import Config
 from bot.config.scrape import ScrapeSection
 from bot.config.whole import Whole, read_whole
@@ -56,6 +56,7 @@ class InForce:
     keys: Current[Keys]
     scrape: Current[tuple[ScrapeSection, ...]]
     limits: Current[dict[str, SourceLimits]]
+    settings: Current[Mapping[str, Any]]
 
 
 class Reloader:
@@ -114,10 +115,11 @@ class Reloader:
         refuse_new_channels(started, whole)
         in_effect = effective(started, whole.config)
         # All of it is built before any of it is swapped: what fails here leaves the old whole.
-        after, keys, limits = (
+        after, keys, limits, settings = (
             playbook(in_effect),
             self._keys_of(in_effect),
             series_limits(in_effect),
+            report_settings(in_effect),
         )
         lines = [f"Reloaded: {whole}.", *_rule_changes(self._in_force.rules(), whole.groups)]
         self._in_force.playbook.swap(after)
@@ -125,6 +127,7 @@ class Reloader:
         self._in_force.scrape.swap(whole.config.scrape)
         self._in_force.limits.swap(limits)
         self.config = in_effect
+        self._in_force.settings.swap(settings)
         if whole.groups != self._in_force.rules():
             self._in_force.rules.swap(whole.groups)
         waits = tuple(waiting(started, whole.config))

@@ -1,6 +1,7 @@
 """The configuration -> what the floors below work with."""
 
 from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 from bot.config.check import OWN_HOST
@@ -107,6 +108,11 @@ def _sources(config: Config) -> dict[str, Source]:
         silence = 6 * config.own_host.interval
         sources[OWN_HOST] = Source(name=OWN_HOST, expect=silence, severity=Severity.WARNING)
     return sources
+
+
+def report_settings(config: Config) -> dict[str, Any]:
+    """Return what each report is told, by its name."""
+    return {"performance": config.reports.performance.options()}
 
 
 def series_limits(config: Config) -> dict[str, SourceLimits]:

@@ -6,6 +6,7 @@ from bot.config.access import check_access
 from bot.config.check_channels import check_channels
 from bot.config.check_personal import FORECASTS, check_personal
 from bot.config.check_remote import check_remote
+from bot.config.check_reports import check_reports
 from bot.config.check_scrape import check_scrape
 from bot.config.check_sources import check_sources
 from bot.config.inspection import Inspection, Way
@@ -33,6 +34,7 @@ def check(inspection: Inspection) -> None:
     check_personal(inspection)
     check_access(inspection)
     check_remote(inspection)
+    check_reports(inspection)
     check_scrape(inspection, OWN_HOST)
     check_sources(inspection)
     if readable and not inspection.faults:

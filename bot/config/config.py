@@ -32,6 +32,7 @@ from bot.config.limits import SenderLimitsSection
 from bot.config.mapping import MappingSection
 from bot.config.personal import PersonalRuleSection, QuietSection
 from bot.config.remote import ForwardSection, MetricsSection
+from bot.config.reports import ReportsSection
 from bot.config.scrape import ScrapeSection
 from bot.config.secret import Secret
 from storage.model.alert import Severity
@@ -262,6 +263,7 @@ class Config(Section):
     delivery: Delivery = Delivery()
     heartbeat: HeartbeatSection | None = None
     console: Console = Console()
+    reports: ReportsSection = ReportsSection()
     commands: Commands = Commands()
     log: Log = Log()
 

@@ -44,7 +44,7 @@ class Row:
     steps: int
 
 
-async def load(desks: Desks, window: Window) -> list[Row]:
+async def load(desks: Desks, window: Window, subject: str) -> list[Row]:  # noqa: ARG001
     """Read the incidents opened in the window and in the one before it."""
     async with desks.database.reading() as tx:
         found = await incidents.search(

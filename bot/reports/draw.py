@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from bot.reports.report import Chart
+from bot.reports.draw_lines import draw_panels
+from bot.reports.report import Chart, Panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -20,8 +21,8 @@ INK, FAINT = "#1d1c1d", "#8a8a8a"
 MOST_LABELS = 8
 
 
-def png(chart: Chart) -> bytes:
-    """Draw a stacked bar chart, 1600 by 720 pixels, readable on a phone."""
+def png(chart: Chart | Panels) -> bytes:
+    """Draw a stacked bar chart, or lines over time; readable on a phone."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -29,7 +30,10 @@ def png(chart: Chart) -> bytes:
     with mpl.rc_context({"font.family": ["DejaVu Sans"], "font.size": 11, "text.color": INK}):
         figure = Figure(figsize=(8, 3.6), dpi=200, facecolor="white", layout="constrained")
         FigureCanvasAgg(figure)
-        _bars(figure, chart)
+        if isinstance(chart, Panels):
+            draw_panels(figure, chart)
+        else:
+            _bars(figure, chart)
         out = io.BytesIO()
         figure.savefig(out, format="png")
     return out.getvalue()

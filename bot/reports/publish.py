@@ -5,26 +5,25 @@ import json
 import pickle
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from bot import reports
+from bot import reports as package
 from bot.chat.verb import Attachment, Reply
 from bot.reports.cells import as_csv, as_markdown
-from bot.reports.report import Report, Window
+from bot.reports.report import Page, Report, ReportFailed, Window
 from bot.reports.worker import LENGTH, Built, Job
 from routing.flow.desks import Desks
 from routing.plugins import collect
-from storage.errors import BotError, nearest
+from storage.errors import nearest
+from storage.units import parse_duration
 
 PATIENCE = 60.0
 """Seconds that a report may take before it is given up."""
 KEPT_WARM = 120.0
 """Seconds that an idle worker is kept: the second report of a conversation comes at once."""
 LONGEST = timedelta(days=366)
-
-
-class ReportFailed(BotError):
-    """The report could not be made; says why in words fit for the person who asked."""
 
 
 class Worker:
@@ -94,34 +93,90 @@ WORKER = Worker()
 """The one of this process; `close` it at shutdown."""
 
 
-async def make(
-    name: str, period: timedelta, desks: Desks, *, formats: Sequence[str] = ("png", "csv")
-) -> Reply:
-    """Make report `name` over the last `period`.
+FORMATS = ("png", "csv", "md", "json")
+"""What can be attached to an answer."""
 
-    formats: what to attach, of `png`, `csv`, `md`, `json`. Raises ReportFailed, also for a name
-    that no report has, with the nearest guess.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What somebody wants to know: a report, about what, over which last period.
+
+    subject: such as a service's name; empty: about all.
     """
-    known = collect(reports, Report)
+
+    report: str
+    period: timedelta = timedelta(days=1)
+    subject: str = ""
+
+
+def reports() -> dict[str, Report]:
+    """Return every report there is, by name."""
+    return collect(package, Report)
+
+
+def read_order(words: Sequence[str], period: timedelta | None = None) -> tuple[Order, list[str]]:
+    """Read `performance checkout 24h json` -> the order, and the formats that were named.
+
+    period: where it was said elsewhere. Raises ReportFailed, with the nearest guess.
+    """
+    known, formats, subject = reports(), list[str](), ""
+    if not words:
+        raise ReportFailed(f"Which report? {', '.join(f'`report {name}`' for name in known)}.")
+    name = words[0].lower()
     if name not in known:
         hint = nearest(name, known)
         raise ReportFailed(f"no report is called {name!r}; {hint}known: {', '.join(sorted(known))}")
-    if not timedelta(minutes=1) <= period <= LONGEST:
+    for word in words[1:]:
+        if word.lower() in FORMATS:
+            formats.append(word.lower())
+        elif period is None and (span := _period(word)) is not None:
+            period = span
+        elif known[name].subject and not subject:
+            subject = word
+        else:
+            takes = f"a {known[name].subject}, " if known[name].subject else ""
+            raise ReportFailed(
+                f"I do not understand {word[:60]!r}; `report {name}` takes {takes}a duration such "
+                f"as 24h, and what to attach: {', '.join(FORMATS)}"
+            )
+    order = Order(report=name, period=period or timedelta(days=1), subject=subject)
+    if not timedelta(minutes=1) <= order.period <= LONGEST:
         raise ReportFailed(f"a report covers between 1m and {LONGEST.days}d")
-    now = desks.clock.utc_now()
-    window = Window(start=now - period, end=now)
-    loaded = await known[name].load(desks, window)
-    built = await WORKER.build(Job(report=name, loaded=loaded, window=window))
-    made = [_attach(name, kind, built) for kind in formats]
+    return order, formats
+
+
+def _period(word: str) -> timedelta | None:
+    with suppress(ValueError):
+        return None if word.isdigit() else parse_duration(word.lower())
+    return None
+
+
+async def built(order: Order, desks: Desks, end: datetime | None = None) -> Built:
+    """Make a report. end: of its period, aware UTC; now unless said. Raises BotError."""
+    end = end or desks.clock.utc_now()
+    window = Window(start=end - order.period, end=end)
+    loaded = await reports()[order.report].load(desks, window, order.subject)
+    return await WORKER.build(Job(report=order.report, loaded=loaded, window=window))
+
+
+async def make(order: Order, desks: Desks, *, formats: Sequence[str] = ("png", "csv")) -> Reply:
+    """Make a report and answer with it. formats: what to attach, of FORMATS. Raises BotError."""
+    made = await built(order, desks)
     return Reply(
-        f"{built.page.title}\n{built.page.headline}",
-        table=built.page.tables[0].rows,
-        attachments=[attachment for kind in made for attachment in kind],
+        words(made.page),
+        table=made.page.tables[0].rows,
+        attachments=[one for kind in formats for one in attached(order.report, kind, made)],
         public=True,
     )
 
 
-def _attach(name: str, kind: str, built: Built) -> list[Attachment]:
+def words(page: Page) -> str:
+    """Return what a page says in sentences."""
+    return "\n".join([page.title, page.headline, *page.notes])
+
+
+def attached(name: str, kind: str, built: Built) -> list[Attachment]:
+    """Write a report in one of FORMATS."""
     page = built.page
     match kind:
         case "png":
@@ -142,7 +197,7 @@ def _attach(name: str, kind: str, built: Built) -> list[Attachment]:
 
 def _markdown(built: Built) -> str:
     page = built.page
-    parts = [f"# {page.title}", page.headline]
+    parts = [f"# {page.title}", page.headline, *page.notes]
     for table in page.tables:
         parts += [f"## {table.title}", as_markdown(table.rows)]
     return "\n\n".join(parts) + "\n"
@@ -154,6 +209,7 @@ def _json(built: Built) -> str:
         {
             "title": page.title,
             "headline": page.headline,
+            "notes": list(page.notes),
             "tables": {table.title: _records(table.rows) for table in page.tables},
             "rows": _records(page.csv),
         },

@@ -1,7 +1,8 @@
 """The few objects that the top floor is handed."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from routing.finding import Finding
 from routing.flow.act import IncidentDesk
@@ -18,6 +19,7 @@ class Desks:
     """Everything a verb, a page or a report may use.
 
     examine: asks all that Tocsin depends on for proof; None where nothing can be asked.
+    settings: report name -> what the configuration says about it; the report knows its type.
     """
 
     incidents: IncidentDesk
@@ -27,3 +29,4 @@ class Desks:
     playbook: Current[Playbook]
     rules: Current[tuple[RuleGroup, ...]] = field(default_factory=lambda: Current(()))
     examine: Callable[[], Awaitable[tuple[Finding, ...]]] | None = None
+    settings: Current[Mapping[str, Any]] = field(default_factory=lambda: Current({}))

@@ -1,33 +1,26 @@
-"""`report`: figures about a period, as a short table, a chart and a file."""
-
-from datetime import timedelta
+"""`report`: figures about a period, as a short table, charts and a file."""
 
 from bot.chat.verb import Ask, Reply, Verb
 from routing.flow.desks import Desks
 from storage.model.person import Permission
 
-DAY = timedelta(days=1)
-
 
 async def run(ask: Ask, desks: Desks) -> Reply:
     """`report alerts 7d`: the last week beside the week before; a day unless said.
 
-    Words behind it name what to attach, of `png`, `csv`, `md`, `json`: `report alerts 7d json`.
+    `report performance checkout 24h`: of one service. Words behind it name what to attach, of
+    `png`, `csv`, `md`, `json`: `report alerts 7d json`.
     """
-    from bot.reports.publish import make  # pulls in what draws; only when a report is asked for
+    from bot.reports.publish import make, read_order  # what draws, only when it is asked for
 
-    if not ask.words:
-        return Reply("Which report? `report alerts`, `report alerts 7d`.", refused=True)
-    name, *formats = (word.lower() for word in ask.words)
-    if formats:
-        return await make(name, ask.hold or DAY, desks, formats=formats)
-    return await make(name, ask.hold or DAY, desks)
+    order, formats = read_order(ask.words, ask.hold)
+    return await make(order, desks, formats=formats or ("png", "csv"))
 
 
 VERB = Verb(
     name="report",
-    usage="report alerts [duration]",
-    summary="incidents, answers and noise of a period beside the one before",
+    usage="report alerts [duration] | report performance [service] [duration]",
+    summary="incidents and answers, or traffic, errors and latency, beside earlier periods",
     needs=Permission.VIEW,
     run=run,
     slow=True,

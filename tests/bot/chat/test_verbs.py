@@ -279,7 +279,9 @@ async def test_help_explains_all_and_one(square: Square) -> None:
 
 
 async def test_a_report_that_nobody_has_is_refused_with_a_guess(square: Square) -> None:
-    assert (await square.say("report")).text == "Which report? `report alerts`, `report alerts 7d`."
+    assert (
+        await square.say("report")
+    ).text == "Which report? `report alerts`, `report performance`."
     assert "did you mean 'alerts'?" in (await square.say("report alert")).text
 
 

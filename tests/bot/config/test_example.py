@@ -75,6 +75,8 @@ FREE = {
     ".storage.metrics.prometheus.headers", ".storage.forward.headers",
     ".scrape.*.params", ".scrape.*.labels",
     *(f".sources.*.mapping.{key}" for key in ("labels", "annotations", "severities")),
+    ".reports.performance.figures", ".reports.performance.services",
+    ".reports.performance.services.*.figures",
 }  # fmt: skip
 INSTEAD = {
     ".storage.metrics.prometheus.bearer",

@@ -1,0 +1,15 @@
+"""A shop with a real store, for reports."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.bot.reports.shop import Shop
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
+    opened = await Shop.open(tmp_path)
+    yield opened
+    await opened.close()
