@@ -5,6 +5,7 @@ Answers from people (commands, buttons) come in by `bot/chat/slack.py`.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +25,7 @@ PATIENCE = 10.0  # seconds for one call
 EVENT = "tocsin_incident"
 MOST_SEEN = 200  # messages looked through for one that was posted without a receipt
 MOST_DOUBTS = 10_000
+READS = frozenset({"conversations.history", "conversations.replies"})
 
 Json = dict[str, Any]
 
@@ -63,6 +65,7 @@ class Slack:
             retry_handlers=[],
         )
         self._doubts: dict[str, None] = {}
+        self._suspects: dict[str, None] = {}
 
     async def send(self, message: Message, address: str, key: str, post: Post | None) -> Receipt:
         """Post or edit the incident's message in a room; ask or tell a person in its thread."""
@@ -102,12 +105,31 @@ class Slack:
         """Let the incident appear in a room; its history follows with the first change."""
         carried = message.asked_keys if all(map(USER.fullmatch, message.asked)) else ()
         facts = {"incident": message.incident, "version": message.version, "asked": list(carried)}
-        if standing := await self._doubted(key, room):
-            said = standing["metadata"]["event_payload"]
-            post = self._post(message, room, standing["ts"], tuple(said.get("asked") or ()))
-            return await self._again(message, key, post)
+        if key in self._doubts:
+            if standing := await self._standing(key, room):
+                said = standing["metadata"]["event_payload"]
+                post = self._post(message, room, standing["ts"], tuple(said.get("asked") or ()))
+                return await self._again(message, key, post)
+            _remember(self._suspects, key)  # Slack may be slow to show what it took
         ts = await self._say(room, top(message, ping=True), key, facts)
         return _receipt(self._post(message, room, ts, carried))
+
+    async def _standing(self, key: str, room: str, keep: str = "") -> Json:
+        """Return the message that stands in a room for `key`, and remove copies of it.
+
+        keep: the one to stay, where that is known; else it is the oldest, which has the thread.
+        Where Slack does not let us look, {}: one copy too many is better than none.
+        """
+        try:
+            found = [one for one in await self._newest(room) if _key_of(one) == key]
+        except Refused:
+            return {}
+        kept = next((one for one in found if one["ts"] == keep), found[-1] if found else {})
+        for copy in found:
+            if copy["ts"] != (keep or kept["ts"]):
+                with suppress(Refused):
+                    await self.remove(room, copy["ts"])
+        return kept
 
     def _post(self, message: Message, room: str, ts: str, asked: tuple[str, ...]) -> Post:
         assert message.incident is not None
@@ -125,6 +147,9 @@ class Slack:
             assert anew.post is not None
             asked = tuple(dict.fromkeys((*post.asked, *anew.post.asked)))
             return replace(anew, post=replace(anew.post, asked=asked))
+        if key in self._suspects:
+            await self._standing(key, post.address, keep=post.message_id)
+            self._suspects.pop(key, None)
         if message.doubted_since is not None:
             post = replace(post, told=await self._told(key, post))
         news = [line for line in message.lines if line.id > post.told]
@@ -175,7 +200,25 @@ class Slack:
         return Receipt(provider_id=ts, post=post)
 
     async def _direct(self, message: Message, address: str, key: str, place: str) -> str:
+        """Tell a person alone, or in the room where the thread is gone."""
+        if key in self._doubts:
+            there = await self._conversation(place)
+            if there and (found := await self._doubted(key, there)):
+                return str(found["ts"])
         return await self._say(place, page(message, address, in_thread=False), key, {})
+
+    async def _conversation(self, place: str) -> str:
+        """Return the id of the conversation that what is said to `place` stands in.
+
+        That with a person has one of its own; empty where Slack does not tell us.
+        """
+        if not USER.fullmatch(place):
+            return place
+        try:
+            opened = await self._call("conversations.open", users=place)
+        except Refused:
+            return ""
+        return str(opened["channel"]["id"])
 
     # the calls themselves
 
@@ -246,21 +289,25 @@ class Slack:
 
     def _doubt(self, key: str) -> None:
         """Remember to look for `key` before it is said again."""
-        self._doubts[key] = None
-        if len(self._doubts) > MOST_DOUBTS:
-            del self._doubts[next(iter(self._doubts))]
+        _remember(self._doubts, key)
 
     async def _call(self, method: str, **args: Any) -> Any:
         """Call Slack; every failure becomes TryLater or Rejected."""
-        what = f"Slack, {method} in {args['channel']}"
+        what = f"Slack, {method} in {args.get('channel') or args.get('users')}"
         try:
-            if method.startswith("conversations."):  # reads, and takes no JSON
+            if method in READS:  # they take no JSON
                 answer = await self.client.api_call(method, http_verb="GET", params=_flags(args))
             else:
                 answer = await self.client.api_call(method, json=args)
         except Exception as error:
             raise explained(error, what) from error
         return answer.data
+
+
+def _remember(keys: dict[str, None], key: str) -> None:
+    keys[key] = None
+    if len(keys) > MOST_DOUBTS:
+        del keys[next(iter(keys))]
 
 
 def _key_of(message: Json) -> str:

@@ -255,8 +255,19 @@ class SlackServer:
         if wanted.scopes and not self.scopes & set(wanted.scopes):
             provided = ",".join(sorted(self.scopes))
             raise SlackError("missing_scope", needed=wanted.scopes[0], provided=provided)
+        if (needed := self._history_scope(method, channel)) and needed not in self.scopes:
+            provided = ",".join(sorted(self.scopes))
+            raise SlackError("missing_scope", needed=needed, provided=provided)
         if wait := self._meter.wait(method, channel):
             raise SlackError("ratelimited", retry_after=wait)
+
+    def _history_scope(self, method: str, channel: str) -> str:
+        """Name the scope that reading this very kind of conversation takes."""
+        there = self.space.channels.get(channel)
+        if method not in {"conversations.history", "conversations.replies"} or there is None:
+            return ""
+        kind = "im" if there.dm_with else "groups" if there.is_private else "channels"
+        return f"{kind}:history"
 
     # the other doors
 

@@ -254,7 +254,10 @@ class Api:
         return channel
 
     def _readable(self, args: Json) -> Channel:
-        channel = self._channel(args)
+        id = need(args, "channel", "channel_not_found")
+        if id not in self.space.channels:  # a person's id is a place to post to, not to read
+            raise SlackError("channel_not_found")
+        channel = self.space.channels[id]
         if not channel.is_member and not channel.dm_with:
             raise SlackError("not_in_channel")
         return channel

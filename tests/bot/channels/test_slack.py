@@ -362,6 +362,67 @@ async def test_where_slack_does_not_let_us_look_one_copy_too_many_is_better_than
     assert len(slack.messages("C1")) == 2
 
 
+@pytest.mark.parametrize("crash", [False, True])
+@pytest.mark.parametrize("fault", AMBIGUOUS)
+async def test_a_person_told_alone_without_a_receipt_is_not_told_twice(
+    slack: SlackServer, channel: Slack, fault: Fault, crash: bool
+) -> None:
+    slack.faults.add(replace(fault, method="chat.postMessage", times=1))
+    with pytest.raises(TryLater):
+        await channel.send(PAGE, "U2", "page/ben", None)
+    (said,) = slack.messages("DU2")
+    if crash:  # a process that knows nothing of the first time
+        channel = Slack(options(slack))
+        receipt = await channel.send(replace(PAGE, doubted_since=NOON), "U2", "page/ben", None)
+        await channel.close()
+    else:
+        receipt = await channel.send(PAGE, "U2", "page/ben", None)
+    assert receipt.provider_id == said.ts
+    assert slack.messages("DU2") == [said]
+
+
+@pytest.mark.parametrize("scope", ["im:write", "im:history"])
+async def test_an_app_installed_before_the_scope_was_asked_for_tells_once_more(
+    slack: SlackServer, channel: Slack, scope: str
+) -> None:
+    slack.scopes -= {scope}
+    lost = Fault(failure=Failure.RESET, method="chat.postMessage", work_done=True, times=1)
+    slack.faults.add(lost)
+    with pytest.raises(TryLater):
+        await channel.send(PAGE, "U2", "page/ben", None)
+    await channel.send(PAGE, "U2", "page/ben", None)
+    assert len(slack.messages("DU2")) == 2
+
+
+async def test_a_copy_that_slack_shows_too_late_is_removed_with_the_next_change(
+    slack: SlackServer, channel: Slack
+) -> None:
+    """The first call is cut off; Slack does its work after we looked for it in vain."""
+    slack.faults.add(Fault(failure=Failure.RESET, method="chat.postMessage", times=1))
+    with pytest.raises(TryLater):
+        await channel.send(OPEN, "C1", KEY, None)
+    receipt = await channel.send(OPEN, "C1", KEY, None)
+    (top,) = slack.messages("C1")
+    slack.space.post("C1", "UBOT", top.text, top.blocks, metadata=top.metadata)
+    assert len(slack.messages("C1")) == 2
+    await channel.send(ACKED, "C1", KEY, receipt.post)
+    assert slack.messages("C1") == [top], "the stray copy is gone, and its buttons with it"
+    assert "Acknowledged" in str(top.blocks)
+
+
+async def test_of_two_copies_the_one_with_the_thread_stays(
+    slack: SlackServer, channel: Slack
+) -> None:
+    post = await posted(channel)
+    (top,) = slack.messages("C1")
+    slack.space.post("C1", "UBOT", top.text, top.blocks, metadata=top.metadata)
+    after = Slack(options(slack))
+    receipt = await after.send(replace(ACKED, doubted_since=NOON), "C1", KEY, None)
+    await after.close()
+    assert receipt.provider_id == post.message_id
+    assert slack.messages("C1") == [top]
+
+
 async def test_a_page_and_a_history_without_a_receipt_are_not_said_twice(
     slack: SlackServer, channel: Slack
 ) -> None:
