@@ -28,8 +28,9 @@ from storage.model.person import ContactPoint, Person, PersonId
 
 UNHURRIED = timedelta(hours=1)
 """The last moment for a page that is not critical; what is older is not worth a ring."""
-HEAD_START = timedelta(seconds=5)
-"""So long before `failover_after` the next channel gets its turn, to have arrived by then."""
+HEAD_START = timedelta(seconds=10)
+"""So long before `failover_after` the next channel gets its turn, to have arrived by then; also
+where a hundred are late at once."""
 
 TOOK_IT = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.UNPROVEN)
 """What a channel took: the person counts as rung."""

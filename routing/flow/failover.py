@@ -1,5 +1,6 @@
 """When a person cannot be reached: the next contact point, the next person, or "not delivered"."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -26,6 +27,8 @@ from storage.sql import incidents, outbox
 from storage.sql.database import Database
 
 LONGEST_REASON = 200
+AT_ONCE = 50
+"""Overdue pages moved in one transaction; others write between two of these."""
 ALIVE = (DeliveryStatus.WAITING, *TOOK_IT)
 
 
@@ -62,14 +65,22 @@ async def fail_over(
     In the transaction that notes the failure. A page that nobody waits for any more (answered,
     resolved, a new round) is let be. Returns the incidents that changed.
     """
-    if page.incident is None or page.person is None:
-        return []
-    incident = (await incidents.get_many(tx, [page.incident])).get(page.incident)
-    if incident is None or not is_wanted(page, incident):
-        return []
-    step = await outbox.pages_of_step(tx, incident.id, page.round, page.step)
-    decision = instead(incident, Lost(page=page, step=tuple(step)), reason, moment)
-    saved = await carry_out(tx, [decision], moment, actor="tocsin", via="sender")
+    return await _fail_over(tx, {page: reason}, moment)
+
+
+async def _fail_over(
+    tx: AsyncConnection, failed: Mapping[OutboxMessage, str], moment: Moment
+) -> list[IncidentId]:
+    """Do so for several pages and their reasons, each of another incident."""
+    found = await incidents.get_many(tx, {it.incident for it in failed if it.incident})
+    decisions = []
+    for page, reason in failed.items():
+        incident = found.get(page.incident) if page.incident and page.person else None
+        if incident is not None and is_wanted(page, incident):
+            step = await outbox.pages_of_step(tx, incident.id, page.round, page.step)
+            lost = Lost(page=page, step=tuple(step))
+            decisions.append(instead(incident, lost, reason, moment))
+    saved = await carry_out(tx, decisions, moment, actor="tocsin", via="sender")
     return [it.id for it in saved]
 
 
@@ -157,17 +168,36 @@ async def move_overdue(
     """
     async with database.reading() as tx:
         late = await outbox.overdue(tx, clock.steady())
-    for page in late:
-        wake.committed(await decided(database, partial(_move, page, clock, playbook)))
+    for batch in _batches(late):
+        wake.committed(await decided(database, partial(_move, batch, clock, playbook)))
     return len(late)
 
 
+def _batches(late: Sequence[OutboxMessage]) -> Iterator[list[OutboxMessage]]:
+    """Take many together, so that a hundred go on within seconds, the longest overdue first.
+
+    Never two of one incident: what the first leads to decides what the second means.
+    """
+    while late:
+        batch: dict[IncidentId | None, OutboxMessage] = {}
+        for page in late:
+            if len(batch) < AT_ONCE:
+                batch.setdefault(page.incident, page)
+        yield list(batch.values())
+        taken = {page.id for page in batch.values()}
+        late = [page for page in late if page.id not in taken]
+
+
 async def _move(
-    page: OutboxMessage, clock: Clock, playbook: Current[Playbook], tx: AsyncConnection
+    pages: Sequence[OutboxMessage], clock: Clock, playbook: Current[Playbook], tx: AsyncConnection
 ) -> list[IncidentId]:
-    if not await outbox.cancel(tx, page.id):
+    held = [page for page in pages if await outbox.cancel(tx, page.id)]
+    if not held:
         return []
     moment = await read_moment(tx, clock, playbook)
+    return await _fail_over(tx, {page: _unsent(page, moment) for page in held}, moment)
+
+
+def _unsent(page: OutboxMessage, moment: Moment) -> str:
     waited = lasting(moment.now - page.created_at)
-    reason = f"unsent after {waited}" + (f": {page.error}" if page.error else "")
-    return await fail_over(tx, page, reason, moment)
+    return f"unsent after {waited}" + (f": {page.error}" if page.error else "")

@@ -1,6 +1,7 @@
 """Tocsin with something in it that goes wrong on command, started like `python -m bot`.
 
 The environment says what:
+TAMPER_PACE:   a file with the pace at which its time runs; hurry.py.
 TAMPER_CLOCK:  a file with seconds that the wall clock is wrong by; read at each look.
 TAMPER_HANG:   `judging`, `sender` or `timers`: stands still once the file TAMPER_WHEN exists.
 TAMPER_STUCK:  seconds after which a loop counts as stuck, in place of a minute.
@@ -23,17 +24,19 @@ from bot.cli import main
 from routing.flow.deliver import Sender
 from routing.flow.evaluate import Judge
 from routing.flow.timers import TimerLoop
+from tests.promises.hurry import hurried
 
 PLACES: dict[str, tuple[type[Any], str]] = {
     "judging": (Judge, "tick"),
     "sender": (Sender, "start_due"),
     "timers": (TimerLoop, "run_due"),
 }
+HURRY = hurried()
 RIGHT = time.time
 
 
 def wrong_by() -> float:
-    """Return by how many seconds the wall clock is wrong now."""
+    """Return by how many seconds the wall clock is wrong now, for those who do not hurry."""
     try:
         return float(Path(os.environ["TAMPER_CLOCK"]).read_text() or 0)
     except (KeyError, FileNotFoundError):
@@ -46,7 +49,7 @@ class Wall(datetime):
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> Self:
         real = super().now(tz)
-        return real + timedelta(seconds=wrong_by())
+        return real + timedelta(seconds=wrong_by() + (HURRY.ahead() if HURRY else 0.0))
 
 
 def set_clocks() -> None:

@@ -1,15 +1,21 @@
 """Slack away: criticals go by SMS in time, retries grow apart, and no backlog when it is back."""
 
 import asyncio
+import json
 import time
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.promises.conftest import Found, workspace
-from tests.promises.tocsin import Json, Tocsin, sample
+from tests.promises.tocsin import Json, Tocsin, sample, token_of
 from tests.promises.town import PHONES, ROOM, number_of, step, texts, town
 from tests.vendors.process import Remote, spawned
 
@@ -17,6 +23,7 @@ FAILOVER = 3.0
 """Seconds after which these tests send a critical page another way; a minute unless configured."""
 OUTAGE = 9.0
 HOSTS = 3
+CRITICALS, PACE = 100, 30.0
 EACH_ONCE = {1: 1, 2: 1, 3: 1}
 LOOK = 1.0
 """Seconds between two looks for overdue pages, and the grace for the test's own."""
@@ -94,12 +101,12 @@ async def _down_then_back(found: Found, twilio: Remote, slack: Remote, answer: i
     assert await tocsin.stop() == 0
 
 
-async def _tops(slack: Remote) -> dict[int, list[Json]] | None:
+async def _tops(slack: Remote, incidents: int = HOSTS) -> dict[int, list[Json]] | None:
     """Return the top messages by incident, once there is one for each."""
     tops = defaultdict(list)
     for message in await slack.ask("messages", channel=ROOM):
         tops[number_of(message["text"])].append(message)
-    return tops if len(tops) >= HOSTS else None
+    return tops if len(tops) >= incidents else None
 
 
 def _gaps_grow(calls: list[Json]) -> None:
@@ -109,6 +116,123 @@ def _gaps_grow(calls: list[Json]) -> None:
     print("gaps between two tries, seconds:", [round(gap, 2) for gap in gaps])
     assert len(gaps) >= 2
     assert all(after >= before - 0.2 for before, after in pairwise(gaps))
+
+
+async def test_slack_down_for_ten_minutes_with_a_hundred_criticals(
+    found: Found, tmp_path: Path
+) -> None:
+    """At the usual minute before failover: the product's own time runs faster where it only waits.
+
+    Around the minute itself it runs as ours does.
+    """
+    async with spawned("twilio") as twilio, workspace() as slack:
+        await _ten_minutes(found, twilio, slack, Watch(tmp_path / "pace"))
+
+
+@dataclass
+class Watch:
+    """Sets the product's pace, and reads its time there."""
+
+    file: Path
+
+    def pace(self, pace: float) -> None:
+        self.file.write_text(str(pace))
+
+    async def now(self, tocsin: Tocsin) -> float:
+        """Return the product's wall clock, Unix seconds."""
+        token = {"Authorization": f"Bearer {token_of('ada')}"}
+        status, text = await tocsin.get("/api/v1/query?query=time()", **token)
+        assert status == 200, text
+        return float(json.loads(text)["data"]["result"][1])
+
+    async def until(self, tocsin: Tocsin, at: float) -> None:
+        """Wait until the product's clock shows `at`."""
+        while await self.now(tocsin) < at:
+            await asyncio.sleep(0.2)
+
+    @asynccontextmanager
+    async def reporting(self, tocsin: Tocsin, levels: Json) -> AsyncIterator[None]:
+        """Let every level come in while the block lasts, by the product's clock."""
+        task = asyncio.create_task(self._report(tocsin, levels))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _report(self, tocsin: Tocsin, levels: Json) -> None:
+        while True:
+            now = await self.now(tocsin)
+            samples = [sample("level", level, now, instance=name) for name, level in levels.items()]
+            assert await tocsin.send(samples) < 300
+            await asyncio.sleep(0.5)
+
+
+async def _ten_minutes(found: Found, twilio: Remote, slack: Remote, watch: Watch) -> None:
+    watch.pace(1)
+    tocsin = found(
+        town(twilio, slack, [step("ada", 0, "chat"), step("ben", 3600)]),
+        program=("-m", "tests.promises.tampered"),
+        environ={"TAMPER_PACE": str(watch.file)},
+    )
+    await tocsin.start()
+    await slack.ask("connected")
+    await slack.ask("down")
+    levels = {f"h{n}": 95 for n in range(CRITICALS)}
+    async with watch.reporting(tocsin, levels):
+        began = await watch.now(tocsin)
+        opened = "select count(*) from incidents"
+        await tocsin.until(lambda: tocsin.count(opened) == CRITICALS, 30)
+        watch.pace(8)
+        await watch.until(tocsin, began + 40)
+        watch.pace(1)
+        await _all_rung_within_a_minute(tocsin, twilio, watch)
+        for number in range(1, 21):
+            said = await tocsin.say(f"ack {number}", who="ben")
+            assert said is not None
+            assert not said["refused"]
+        for number in range(10):
+            levels[f"h{number}"] = 10  # these ten are well again before Slack is
+        watch.pace(PACE)
+        await watch.until(tocsin, began + 600)
+        rings = [it for it in texts(await twilio.ask("messages")) if it[2]]
+        assert len(rings) == CRITICALS, "no second ring"
+
+        await slack.ask("limits", a_minute=60.0 * PACE, burst=4 * PACE)
+        await slack.ask("up")
+        await tocsin.until(lambda: _tops(slack, CRITICALS), 60)
+        await watch.until(tocsin, await watch.now(tocsin) + 60)
+        await _each_stands_once_as_it_is(tocsin, slack)
+    assert await tocsin.stop() == 0
+
+
+async def _all_rung_within_a_minute(tocsin: Tocsin, twilio: Remote, watch: Watch) -> None:
+    ahead = await watch.now(tocsin) - time.monotonic()  # from the vendor's clock to the product's
+    await twilio.ask("wait", method="Messages.create", calls=CRITICALS, within=60)
+    pages = [it for it in texts(await twilio.ask("messages")) if it[2]]
+    assert sorted(page[0] for page in pages) == list(range(1, CRITICALS + 1)), "by SMS, once"
+    steps = _steps(tocsin)
+    late = [at + ahead - steps[number] for number, _, _, at in pages]
+    print(f"SMS after the step, seconds: first {min(late):.1f}, last {max(late):.1f}")
+    assert max(late) <= 60
+
+
+async def _each_stands_once_as_it_is(tocsin: Tocsin, slack: Remote) -> None:
+    tops = await _tops(slack, CRITICALS) or {}
+    assert {len(found) for found in tops.values()} == {1}, "one message an incident"
+    states = {row["id"]: row["status"] for row in tocsin.rows("select * from incidents")}
+    assert sorted(set(states.values())) == ["acknowledged", "resolved", "triggered"]
+    for number, (top,) in tops.items():
+        assert f"*{states[number].capitalize()}*" in str(top["editions"][0]["blocks"]), "at once"
+        assert f"*{states[number].capitalize()}*" in str(top["blocks"])
+    posted = [it for it in await slack.ask("calls", method="chat.postMessage") if it["done"]]
+    assert len(posted) == CRITICALS, "nothing stale, nothing twice"
+
+
+def _steps(tocsin: Tocsin) -> dict[int, float]:
+    """Return when each incident's step asked Ada in Slack, Unix seconds of the product."""
+    rows = tocsin.rows("select * from outbox where channel = 'slack' and purpose = 'page'")
+    return {row["incident"]: datetime.fromisoformat(row["created_at"]).timestamp() for row in rows}
 
 
 @pytest.mark.parametrize("error", ["channel_not_found", "invalid_auth"])
