@@ -132,7 +132,8 @@ class Feeds:
         touched = dict[str, Watched]()
         arrivals = list(self._arrivals(source, (source,), appended, touched))
         if arrivals:
-            self.sources.heard(source, steady, max(arrival.time for arrival in arrivals))
+            newest = max(arrival.time for arrival in arrivals)
+            self.sources.heard(source, steady, newest, appended.stored_at - newest)
         if not self._combines:
             return set(touched), set()  # then nobody asks whether a scrape is whole
         return set(touched), self.scrapes.take(arrivals, steady, complete=complete)

@@ -51,11 +51,12 @@ def look(
     if not needs.alone:
         gone = max(LEFT, needs.window)
         who = tuple(s for s in who if not sources.has_left(s, steady, gone)) or who
-    proven = needs.absence or not needs.selectors or labels in (evidence or ())
+    shown = labels in (evidence or ())
+    proven = needs.absence or not needs.selectors or shown
     return Look(
         labels=labels,
         value=value,
-        sight=_sight(watched, labels, who, sources, steady, proven=proven),
+        sight=_sight(watched, labels, who, sources, steady, proven=proven, shown=shown),
         as_of=as_of,
         heard=sources.heard_at(who) if needs.selectors else Steady(steady),
         sources=who,
@@ -104,7 +105,12 @@ def _sight(
     steady: float,
     *,
     proven: bool,
+    shown: bool,
 ) -> Sight:
+    """Say how far it may be believed.
+
+    proven: what is not true may be called over.  shown: since there is a value that says so.
+    """
     if not watched.needs.selectors:
         return CLEAR
     silent = [source for source in who if sources.is_silent(source, steady)]
@@ -115,6 +121,8 @@ def _sight(
         return BLIND if silent else UNHEARD
     if silent or mute:
         return PARTLY
+    if not shown and any(sources.is_late(source, steady) for source in who):
+        return REFILLING
     spoken = min(sources.spoke_for(source, steady) for source in who)
     if spoken >= max(_refill(watched, source, sources) for source in who):
         return CLEAR

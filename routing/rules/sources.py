@@ -21,15 +21,27 @@ GRACE: Final = timedelta(minutes=5)
 """How long a pending alert of an unexpected source is remembered without data."""
 
 
+LATE: Final = 60.0
+"""Seconds by which samples lie behind our clock, as they arrive, that say nothing of the present:
+their sender catches up, or one of the two clocks is wrong."""
+
+LONGEST_LATE: Final = 1_800.0
+"""Seconds after which samples that keep being late are all that there is, and are believed."""
+
+
 @dataclass(slots=True)
 class _Voice:
-    """One source: last heard, speaking since (both steady), its newest sample, its usual gap."""
+    """One source: last heard, speaking since (both steady), its newest sample, its usual gap.
+
+    late_since: steady; since when all that came was late; None while it is not.
+    """
 
     last: float
     since: float
     newest: float
     gap: float = 0.0
     fell_silent: bool = False
+    late_since: float | None = None
 
 
 class Sources:
@@ -42,12 +54,18 @@ class Sources:
         self._expected, self.started = expected, started
         self._voices: dict[str, _Voice] = {}
 
-    def heard(self, source: str, steady: float, newest: float) -> None:
-        """Note that samples came, the newest of them taken at `newest`."""
+    def heard(self, source: str, steady: float, newest: float, behind: float = 0.0) -> None:
+        """Note that samples came, the newest of them taken at `newest`.
+
+        behind: seconds by which that lies behind our wall clock.
+        """
         voice = self._voices.get(source)
         if voice is None:
-            self._voices[source] = _Voice(last=steady, since=steady, newest=newest)
-            return
+            voice = self._voices[source] = _Voice(last=steady, since=steady, newest=newest)
+        if behind <= LATE:
+            voice.late_since = None
+        elif voice.late_since is None:
+            voice.late_since = steady
         if self.is_silent(source, steady):
             voice.since, voice.fell_silent = steady, True
         voice.gap = max(steady - voice.last, voice.gap * 0.9)
@@ -88,6 +106,12 @@ class Sources:
         """Say whether it came back from a silence less than so many seconds ago."""
         voice = self._voices.get(source)
         return voice is not None and voice.fell_silent and steady - voice.since < seconds
+
+    def is_late(self, source: str, steady: float) -> bool:
+        """Say whether it speaks of the past: what is not seen of the present proves nothing."""
+        voice = self._voices.get(source)
+        since = voice.late_since if voice else None
+        return since is not None and steady - since < LONGEST_LATE
 
     def warm_up(self, source: str) -> float:
         """Return the seconds after which everything that it sends came at least once."""

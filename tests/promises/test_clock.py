@@ -67,3 +67,26 @@ async def _escalates(found: Found, twilio: Remote, wall: Path, jump: float) -> N
     asked = [number for number, _, _, _ in texts(await twilio.ask("messages"))]
     assert asked.count(1) == 3
     assert await tocsin.stop() == 0
+
+
+async def test_a_clock_that_jumps_ahead_of_the_senders_ends_no_alert(
+    found: Found, tmp_path: Path
+) -> None:
+    wall = tmp_path / "wall"
+    async with spawned("twilio") as twilio:
+        tocsin = found(
+            town(twilio, steps=[step("ada", 0)]),
+            FULL,
+            program=("-m", "tests.promises.tampered"),
+            environ={"TAMPER_CLOCK": str(wall)},
+        )
+        await tocsin.start()
+        assert await tocsin.send([sample("level", 95, instance="a")]) == 204
+        await tocsin.until(lambda: tocsin.count("select count(*) from incidents") == 1, 10)
+        wall.write_text(str(HOUR / 3))  # fresh samples look older than any look-back now
+        for _ in range(12):
+            assert await tocsin.send([sample("level", 95, instance="a")]) == 204
+            await asyncio.sleep(0.5)
+        resolved = "select count(*) from incidents where status = 'resolved'"
+        assert tocsin.count(resolved) == 0
+        assert await tocsin.stop() == 0
