@@ -34,6 +34,7 @@ from bot.reports.publish import WORKER
 from bot.roles import Roles
 from bot.schema import lay_out
 from bot.scrape.scraper import Scraper
+from bot.twilio import Telephony
 from bot.web.parts import Keys, Limits, Parts
 from bot.web.server import Server
 from bot.web.standing import restore
@@ -176,6 +177,7 @@ class App:
         self.sender = Sender(
             self.database, self.clock, self.channels, self.playbook, self.wake, OWNER
         )
+        self.telephony = Telephony(self, self.link_secret)
         self.mouth = self._open_mouth()
         self.roles = Roles(self)
         parts = await self._with_demo(self._parts())
@@ -189,6 +191,7 @@ class App:
         """Let messages carry links that answer, signed by the secret of this installation."""
         written = self.config.server.link_secret
         secret = written.reveal() if written else await kept_secret(self.database)
+        self.link_secret = secret
         REDACTOR.learn([secret])
         links = AnswerLinks(secret, self.playbook, self.clock)
         for _, channel in self.channels.values():
@@ -234,6 +237,7 @@ class App:
             reload=self.reloader.reload,
             links=self.links,
             hearing=self.hearing,
+            twilio=self.telephony.door,
             is_accepting=lambda: self._accepting,
             more_routes=self.mouth.routes() if self.mouth is not None else (),
         )

@@ -38,6 +38,8 @@ class Roles:
         if config.watches_host:
             pace = config.own_host.interval.total_seconds()
             self._loop("own host", OwnHost(app.intake, app.clock).sample, pace, 6 * pace)
+        if app.telephony.mouth is not None:
+            self._loop("hearing SMS", app.telephony.mouth.listen, 5.0)
         self._loop("looking for targets", app.scraper.look, 5.0)
         if config.heartbeat is not None:
             beat = Heartbeat(config.heartbeat.url.reveal(), self.standing_still)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bot.channels.console import Console
     from bot.channels.links import AnswerLinks
     from bot.doors.mapping import Mapped
+    from bot.web.twilio import TwilioDoor
     from routing.flow.hear import Hearing
 
 
@@ -107,6 +108,7 @@ class Parts:
     judging:       the rules in force and how their judging is doing.
     reload:        what `POST /-/reload` does; None: there is no such route.
     is_accepting:  False while shutting down: ingest is answered 503.
+    twilio:        what Twilio's requests reach; None: it cannot reach us.
     links:         reads the signed links of messages; None: no page answers them.
     hearing:       takes what other systems tell; None: there are no doors for them.
     more_routes:   what a channel (Slack over HTTP) or a special run (the demo) adds.
@@ -129,5 +131,6 @@ class Parts:
     is_accepting: Callable[[], bool] = _yes
     links: "AnswerLinks | None" = None
     hearing: "Hearing | None" = None
+    twilio: "TwilioDoor | None" = None
     more_routes: Sequence[BaseRoute] = ()
     page_extras: Sequence[str] = ()

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot.ingest.format import BadPayload, TooLarge
-from bot.web import answer_links, api, api_prometheus, doors, ingest, pages, reload
+from bot.web import answer_links, api, api_prometheus, doors, ingest, pages, reload, twilio
 from bot.web.auth import is_loopback
 from bot.web.headers import SafeHeaders
 from bot.web.parts import Parts
@@ -58,6 +58,7 @@ def build(parts: Parts) -> Starlette:
         *reload.routes(parts),
         *api_prometheus.routes(parts),
         *answer_links.routes(parts),
+        *twilio.routes(parts),
         *parts.more_routes,
     ]
     if parts.console is not None and is_loopback(parts.listens_on):

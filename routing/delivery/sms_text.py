@@ -45,19 +45,23 @@ def _packed(costs: Iterable[int], room: int) -> int:
     return count
 
 
-def as_sms(message: Message, segments: int = 2) -> str:
+def as_sms(message: Message, segments: int = 2, answer: str = "/tocsin ack") -> str:
     """Write `message` as at most `segments` SMS.
+
+    answer: how the incident is acknowledged, less its number.
 
     It starts with the incident's number (the title does) and how bad it is, and ends with how to
     answer, if an answer is wanted. What does not fit is cut from the middle, and the cut is
     marked. A link that leaves no room for the trouble is left out.
     """
+    if not message.title:  # what somebody is answered: lines, as they are
+        return _fitted(message.summary.translate(_PLAIN), "", segments) or ""
     head, _, rest = flat(message.title).partition(" ")
     urgent = f"{head} {message.severity.upper()} {rest}" if message.incident else message.title
     parts = [flat(urgent), flat(message.summary), *_state(message)]
     text = ". ".join(part.rstrip(".") for part in parts if part).translate(_PLAIN)
-    for answer in _answers(message):
-        fitting = _fitted(text, answer, segments)
+    for ending in _answers(message, answer):
+        fitting = _fitted(text, ending, segments)
         if fitting is not None:
             return fitting
     return _fitted(text, "", segments) or ""
@@ -68,13 +72,13 @@ def _state(message: Message) -> list[str]:
     return [flat(value) for name, value in message.facts if name == "State" and "step" in value]
 
 
-def _answers(message: Message) -> list[str]:
+def _answers(message: Message, how: str) -> list[str]:
     """Return how to answer, the fullest wording first."""
     wanted = any(action.verb == "ack" for action in message.actions)
     link = flat(message.link)
     if not wanted or not message.incident:
         return [f" {link}", ""] if link else [""]
-    answer = f" Answer: /tocsin ack {message.incident}"
+    answer = f" Answer: {how} {message.incident}"
     return [f"{answer} or {link}", answer] if link else [answer]
 
 

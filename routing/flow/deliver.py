@@ -52,6 +52,7 @@ class Sender:
     turned_at: when its loop last went round; a watchman can see that it does.
     succeeded_at: when it could last look for what is due; the database was there then.
     jitter: numbers in [0, 1) for back-off.
+    outcomes: asks, and is told, what became of messages that were taken.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Sender:
         self._patience, self._jitter = patience, jitter
         between = {name: kind.seconds_between for name, (kind, _) in channels.items()}
         self._lanes = Lanes(between)
-        self._outcomes = Outcomes(database, clock, channels, playbook, wake)
+        self.outcomes = Outcomes(database, clock, channels, playbook, wake)
         self._tasks: set[asyncio.Task[None]] = set()
         self._recorder = Recorder(database, clock, playbook, wake, jitter)
         self._claiming = asyncio.Lock()
@@ -203,7 +204,7 @@ class Sender:
 
     async def watch(self) -> int:
         """Move overdue pages to the next way, ask what became of messages; return how many."""
-        return await self.move_overdue() + await self._outcomes.ask()
+        return await self.move_overdue() + await self.outcomes.ask()
 
     async def move_overdue(self) -> int:
         """Move pages that are past their deadline to the next way; return how many."""
@@ -214,7 +215,7 @@ class Sender:
         await self._outlive(self.take_over)
         watching = [
             asyncio.create_task(self._keep(self.move_overdue)),
-            asyncio.create_task(self._keep(self._outcomes.ask)),
+            asyncio.create_task(self._keep(self.outcomes.ask)),
         ]
         try:
             while not self._stopping:

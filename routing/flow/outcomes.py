@@ -24,6 +24,7 @@ log = structlog.get_logger()
 
 NEVER_AFTER = 600.0
 """Seconds after which a message without proof counts as unproven."""
+OPEN_ENDS = (DeliveryStatus.SENT, DeliveryStatus.UNPROVEN)
 PATIENCE, AT_ONCE, MOST = 15.0, 4, 500
 
 
@@ -67,6 +68,25 @@ class Outcomes:
         for message, receipt in zip(due, words, strict=True):
             learnt += await self._learn(message, receipt)
         return learnt
+
+    async def told(self, channel: str, receipt: Receipt) -> bool:
+        """Take a provider's own word about a message, as `ask` takes its answer.
+
+        Whatever order words come in, and however often: one about a message that is not ours, or
+        whose final word is known, changes nothing. True: it was news.
+        """
+        if receipt.status is DeliveryStatus.SENT:
+            return False
+
+        async def work(tx: AsyncConnection) -> tuple[list[IncidentId], bool]:
+            found = await outbox.by_provider(tx, channel, receipt.provider_id)
+            if found is None or found.status not in OPEN_ENDS:
+                return [], False
+            return await self._record(tx, found, receipt.status, receipt.error), True
+
+        changed, news = await decided(self._database, work)
+        self._wake.committed(changed)
+        return news
 
     async def _ask(self, message: OutboxMessage) -> Receipt | None:
         async with self._turns:

@@ -290,6 +290,13 @@ async def get(tx: AsyncConnection, id: OutboxId) -> OutboxMessage | None:
     return found[0] if found else None
 
 
+async def by_provider(tx: AsyncConnection, channel: str, provider_id: str) -> OutboxMessage | None:
+    """Return the message that a provider knows by this id, if it is one of ours."""
+    same = and_(outbox.c.provider_id == provider_id, outbox.c.channel == channel)
+    found = await _select(tx, same, limit=1) if provider_id else []
+    return found[0] if found else None
+
+
 async def by_keys(tx: AsyncConnection, keys: Collection[str]) -> dict[str, OutboxMessage]:
     """Return the messages that have these keys."""
     found = await _select(tx, outbox.c.key.in_(sorted(keys))) if keys else []

@@ -170,6 +170,7 @@ Index(
 Index("ix_outbox_deadline", outbox.c.deadline, sqlite_where=WAITING)
 Index("ix_outbox_incident", outbox.c.incident, outbox.c.round, outbox.c.step)
 Index("ix_outbox_sent", outbox.c.sent_at, sqlite_where=SENT)
+Index("ix_outbox_provider", outbox.c.provider_id)
 Index("ix_outbox_counts", outbox.c.purpose, outbox.c.status)  # status first would win over `due`
 
 posts = Table(
@@ -260,3 +261,15 @@ changes = Table(
 
 Index("ix_changes_service", changes.c.service, changes.c.at)
 Index("ix_changes_at", changes.c.at)
+
+phones = Table(
+    "phones",
+    metadata,
+    Column("number", PlainText, primary_key=True),
+    Column("stopped_at", UtcDateTime),
+    Column("verified_at", UtcDateTime),
+    Column("invited_at", UtcDateTime),
+    Column("code", PlainText, nullable=False),
+    Column("code_ends_at", UtcDateTime),
+    Column("code_tries", Integer, nullable=False),
+)

@@ -42,6 +42,7 @@ def town(
             "auth_token": twilio.facts["auth_token"],
             "from_number": "+14155550100",
             "api_url": twilio.url,
+            "verify": False,
         }
     if slack is not None:
         channels["slack"] = {

@@ -1,4 +1,4 @@
-"""Twilio's SMS API on loopback.
+"""Twilio's API for SMS and calls on loopback.
 
     async with TwilioServer() as twilio:
         client = Client(twilio.account_sid, twilio.auth_token, http_client=AsyncTwilioHttpClient())
@@ -11,7 +11,7 @@ As a process of its own, for tests that kill the client: `python -m tests.vendor
 import asyncio
 import base64
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -25,6 +25,7 @@ from tests.vendors.calls import Call, Ledger
 from tests.vendors.faults import Failure, Fault
 from tests.vendors.loopback import Loopback, Pulse
 from tests.vendors.twilio_account import Account
+from tests.vendors.twilio_calls import UNANSWERED, Answer, PhoneCall, check_call, perform
 from tests.vendors.twilio_messages import Fate, Json, Sms, TwilioError, check, within
 
 STOP, START = (
@@ -32,6 +33,7 @@ STOP, START = (
     {"START", "YES", "UNSTOP"},
 )
 PAGE = 50
+MOST_GATHERED = 6
 
 
 class TwilioServer:
@@ -41,9 +43,13 @@ class TwilioServer:
     fate:     what becomes of messages to a number; all others take `usual_fate`.
     stopped:  numbers that texted STOP.
     numbers:  the numbers that we own.   account: whose they are.
+    phone_calls: every call made, oldest first.
+    answers:  what happens when a number is called; all others take `usual_answer`.
+    places:   public address -> where a proxy passes it on to; what is not here is called itself.
     ledger:   every call; `ledger.latency`, `ledger.impatient()`.
     methods, as faults and calls name them: Messages.create, Messages.fetch, Messages.list,
-    IncomingPhoneNumbers.list, and those of twilio_account.py.
+    IncomingPhoneNumbers.list, Calls.create, Calls.fetch, Calls.list, and those of
+    twilio_account.py.
     """
 
     def __init__(self, *, port: int = 0) -> None:
@@ -55,6 +61,11 @@ class TwilioServer:
         self.stopped: set[str] = set()
         self.messages: list[Sms] = []
         self.callbacks: list[tuple[str, int]] = []
+        self.phone_calls: list[PhoneCall] = []
+        self.answers: dict[str, Answer] = {}
+        self.usual_answer = Answer()
+        self.places: dict[str, str] = {}
+        self.bad_callbacks = False
         self._pulse = Pulse()
         self.ledger = Ledger(self._pulse)
         self.faults = self.ledger.faults
@@ -99,19 +110,27 @@ class TwilioServer:
         STOP and START are obeyed as Twilio does, before the webhook hears of them.
         signature: replaces the right one, to forge a request.
         """
+        sms = self.text(body, from_=from_, to=to)
+        return await self.bring(url, sms, signature)
+
+    def text(self, body: str, *, from_: str, to: str = "") -> Sms:
+        """Send an SMS to our number; it stands in the list, and no webhook hears of it."""
         word = body.strip().upper()
         self.stopped = (self.stopped | ({from_} if word in STOP else set())) - (
             {from_} if word in START else set()
         )
         number = to or min(self.numbers)
-        sms = self._take(to=number, from_=from_, body=body, direction="inbound")
+        return self._take(to=number, from_=from_, body=body, direction="inbound")
+
+    async def bring(self, url: str, sms: Sms, signature: str = "") -> tuple[int, str]:
+        """Bring an SMS to our webhook; once more, if it was brought already."""
         form = {
             "MessageSid": sms.sid,
             "SmsSid": sms.sid,
             "AccountSid": self.account_sid,
-            "From": from_,
-            "To": number,
-            "Body": body,
+            "From": sms.from_,
+            "To": sms.to,
+            "Body": sms.body,
             "NumMedia": "0",
             "NumSegments": str(sms.segments),
             "SmsStatus": "received",
@@ -141,6 +160,9 @@ class TwilioServer:
             ("GET", "/Messages.json", "Messages.list", self._list),
             ("GET", "/Messages/{sid}.json", "Messages.fetch", self._fetch),
             ("GET", "/IncomingPhoneNumbers.json", "IncomingPhoneNumbers.list", self._owned),
+            ("POST", "/Calls.json", "Calls.create", self._call),
+            ("GET", "/Calls.json", "Calls.list", self._list_calls),
+            ("GET", "/Calls/{sid}.json", "Calls.fetch", self._fetch_call),
             *self.account.routes(),
         ):
             app.router.add_route(verb, root + path, self._door_to(name, work))
@@ -180,12 +202,17 @@ class TwilioServer:
     def _create(self, _: web.Request, form: dict[str, str]) -> web.Response:
         check(form, self.numbers, self.stopped)
         callback = form.get("StatusCallback", "")
+        if callback and self.bad_callbacks:
+            raise TwilioError(21609, f"The 'StatusCallback' URL {callback} is not a valid URL.")
         sms = self._take(to=form["To"], from_=form["From"], body=form["Body"], callback=callback)
         if callback:
-            task = asyncio.create_task(self._report(sms))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._report(sms))
         return web.json_response(sms.as_json(None), status=201)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _fetch(self, request: web.Request, _: Json) -> web.Response:
         for sms in self.messages:
@@ -197,6 +224,37 @@ class TwilioServer:
         now = time.monotonic()
         found = [m.as_json(now) for m in reversed(self.messages) if within(m, query)]
         return web.json_response(_page(request.path, query, "messages", found))
+
+    def _call(self, _: web.Request, form: dict[str, str]) -> web.Response:
+        check_call(form, self.numbers)
+        call = PhoneCall(
+            sid=f"CA{uuid4().hex}",
+            account=self.account_sid,
+            to=form["To"],
+            from_=form["From"],
+            created=datetime.now(UTC),
+            at=time.monotonic(),
+            form=form,
+            answer=self.answers.get(form["To"], self.usual_answer),
+        )
+        self.phone_calls.append(call)
+        taken = web.json_response(call.as_json(), status=201)
+        self._begin(self._ring(call))
+        return taken
+
+    def _fetch_call(self, request: web.Request, _: Json) -> web.Response:
+        for call in self.phone_calls:
+            if call.sid == request.match_info["sid"]:
+                return web.json_response(call.as_json())
+        raise _not_found(request)
+
+    def _list_calls(self, request: web.Request, query: dict[str, str]) -> web.Response:
+        found = [
+            call.as_json()
+            for call in reversed(self.phone_calls)
+            if query.get("To", call.to) == call.to
+        ]
+        return web.json_response(_page(request.path, query, "calls", found))
 
     def _owned(self, request: web.Request, query: dict[str, str]) -> web.Response:
         found = [
@@ -225,6 +283,63 @@ class TwilioServer:
         )
         self.messages.append(made)
         return made
+
+    # calls
+
+    async def _ring(self, call: PhoneCall) -> None:
+        """Let it ring, be answered or not, and tell the StatusCallback how it ended."""
+        call.status = "ringing"
+        self._pulse.beat()
+        if call.answer.end == "ringing":
+            return
+        if call.answer.end not in UNANSWERED:
+            call.status = "in-progress"
+            if call.form.get("MachineDetection"):
+                call.answered_by = call.answer.by
+            await self._talk(call)
+        call.status = call.answer.end
+        if callback := call.form.get("StatusCallback", ""):
+            await self._tell(call, callback, {"CallbackSource": "call-progress-events"})
+        self._pulse.beat()
+
+    async def _talk(self, call: PhoneCall) -> None:
+        keys, twiml = list(call.answer.keys), call.form.get("Twiml", "")
+        if not twiml:
+            twiml = await self._tell(call, call.form["Url"], {})
+        for _ in range(MOST_GATHERED):
+            if not twiml:
+                return
+            call.words.append(twiml)
+            heard = perform(twiml)
+            call.said += heard.said
+            key = keys.pop(0) if keys and heard.gather is not None else ""
+            if not key or heard.gather is None:
+                return
+            twiml = await self._tell(call, heard.gather, {"Digits": key})
+
+    async def _tell(self, call: PhoneCall, url: str, more: dict[str, str]) -> str:
+        form = {
+            "CallSid": call.sid,
+            "AccountSid": call.account,
+            "From": call.from_,
+            "To": call.to,
+            "CallStatus": call.status,
+            "Direction": "outbound-api",
+            "ApiVersion": "2010-04-01",
+            **({"AnsweredBy": call.answered_by} if call.answered_by else {}),
+            **more,
+        }
+        try:
+            status, text = await self._post(url, form)
+        except aiohttp.ClientError:
+            status, text = 0, ""
+        call.answered.append((url, status))
+        return text if status == 200 else ""
+
+    async def replay(self, call: PhoneCall, url: str, **more: str) -> tuple[int, str]:
+        """Send a request about a call once more, signed."""
+        form = {"CallSid": call.sid, "To": call.to, "From": call.from_, **more}
+        return await self._post(url, form)
 
     # callbacks
 
@@ -257,6 +372,8 @@ class TwilioServer:
             "X-Twilio-Signature": signature,
             "Content-Type": "application/x-www-form-urlencoded",
         }
+        for public, inside in self.places.items():
+            url = url.replace(public, inside, 1) if url.startswith(public) else url
         async with (
             aiohttp.ClientSession() as session,
             session.post(url, data=urlencode(form), headers=headers) as answer,

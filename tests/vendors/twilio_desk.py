@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.vendors.process import Desk
 from tests.vendors.twilio import TwilioServer
+from tests.vendors.twilio_calls import Answer
 from tests.vendors.twilio_messages import Fate, Json
 
 
@@ -30,3 +31,22 @@ class TwilioDesk(Desk):
         """Bring an SMS to the webhook at `url`."""
         status, text = await self._vendor.inbound(url, body, from_=from_)
         return {"status": status, "text": text}
+
+    async def text(self, body: str, from_: str) -> None:
+        """Send an SMS to our number, of which no webhook hears."""
+        self._vendor.text(body, from_=from_)
+
+    async def place(self, public: str, inside: str) -> None:
+        """Pass what goes to a public address on, as a proxy does."""
+        self._vendor.places[public] = inside
+
+    async def answer(self, to: str, **fields: Any) -> None:
+        """Say what happens when a number is called: end, by, keys."""
+        fields["keys"] = tuple(fields.get("keys", ()))
+        self._vendor.answers[to] = Answer(**fields)
+
+    async def phone_calls(self) -> list[Json]:
+        """List the calls made, oldest first, with what was said in them."""
+        return [
+            call.as_json() | {"said": call.said, "at": call.at} for call in self._vendor.phone_calls
+        ]

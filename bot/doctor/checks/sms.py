@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from importlib import import_module
 from typing import Any
 
-from bot.channels.sms import ADVICE, PATIENCE, explained
+from bot.channels.twilio import PATIENCE, advice, explained
 from bot.doctor.check import Check, Patient
 from routing.delivery.channel import Rejected, TryLater
 from routing.finding import Finding, Group
@@ -62,7 +62,7 @@ async def _ask(call: Any, what: str, **args: Any) -> Any:
         async with asyncio.timeout(PATIENCE):
             return await call(**args)
     except Exception as error:
-        raise explained(error, f"Twilio, asking about {what}") from error
+        raise explained(error, f"Twilio, asking about {what}", "sms") from error
 
 
 def _standing(account: Any, group: Group) -> Finding:
@@ -78,10 +78,10 @@ def _money(balance: Any, group: Group) -> Finding:
         left = float(balance.balance)
     except (TypeError, ValueError):
         return group.ok(said)
-    advice = "recharge the account, or let it recharge itself (Billing > Auto recharge)"
+    recharge = "recharge the account, or let it recharge itself (Billing > Auto recharge)"
     if left <= 0:
-        return group.fault(f"{said}: Twilio sends nothing", advice)
-    return group.warning(said, advice) if left < LOW else group.ok(said)
+        return group.fault(f"{said}: Twilio sends nothing", recharge)
+    return group.warning(said, recharge) if left < LOW else group.ok(said)
 
 
 async def _verified(patient: Patient, client: Any, group: Group) -> AsyncIterator[Finding]:
@@ -112,7 +112,7 @@ async def _number(client: Any, options: Any, group: Group) -> Finding:
 
 def _refused(refusal: Exception, group: Group) -> Finding:
     if isinstance(refusal, Rejected):
-        return group.fault(str(refusal), refusal.advice or ADVICE[20003])
+        return group.fault(str(refusal), refusal.advice or advice(20003, "sms"))
     return group.warning(f"{refusal}; not examined", "look again in a minute; see Twilio's status")
 
 

@@ -1,0 +1,49 @@
+"""`phones`: whose number is confirmed, and who texted STOP."""
+
+from bot.chat.verb import Ask, Reply, Verb
+from bot.chat.wording import clock_time
+from routing.flow.desks import Desks
+from routing.flow.phones import PhoneBook
+from storage.model.person import Permission
+from storage.model.phone import Phone
+
+SMS = "sms"
+
+
+async def run(ask: Ask, desks: Desks) -> Reply:
+    """`phones`: every number that SMS go to, and how it stands."""
+    del ask
+    people, now = desks.playbook().people, desks.clock.utc_now()
+    numbers = {
+        person.id: point.address
+        for person in people.values()
+        for point in person.contacts
+        if point.channel == SMS
+    }
+    if not numbers:
+        return Reply("Nobody has a phone number for SMS.")
+    known = await PhoneBook(desks.database, desks.clock).of(list(numbers.values()))
+
+    def standing(phone: Phone) -> str:
+        if phone.stopped_at is not None:
+            return f"texted STOP at {clock_time(phone.stopped_at, now)}: gets no SMS"
+        if phone.verified_at is not None:
+            return "confirmed"
+        if phone.invited_at is not None:
+            return f"not confirmed; asked at {clock_time(phone.invited_at, now)}"
+        return "not confirmed"
+
+    rows = [
+        (people[id].name, number, standing(known.get(number, Phone(number=number))))
+        for id, number in numbers.items()
+    ]
+    return Reply(f"{len(rows)} numbers.", table=(("who", "number", "stands"), *rows))
+
+
+VERB = Verb(
+    name="phones",
+    usage="phones",
+    summary="whose phone number is confirmed, and who texted STOP",
+    needs=Permission.RESPOND,
+    run=run,
+)

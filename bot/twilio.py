@@ -1,0 +1,62 @@
+"""Twilio's parts, put together: channels that it calls back, the mouth for SMS, the door."""
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from bot.channels.sms import Sms, SmsOptions
+from bot.channels.twilio import TakesCallbacks
+from bot.chat.sms import SmsMouth
+from bot.config.fields import Listen
+from bot.web.twilio import TwilioDoor
+from routing.flow.phones import PhoneBook
+
+if TYPE_CHECKING:
+    from bot.app import App
+
+CHANNELS = ("sms", "voice")
+
+
+def place_of(public_url: str | None) -> str:
+    """Return our address where Twilio can reach it; empty where it is none or this machine's own.
+
+    >>> place_of("https://tocsin.example.com"), place_of("http://127.0.0.1:9099"), place_of(None)
+    ('https://tocsin.example.com', '', '')
+    """
+    address = (public_url or "").rstrip("/")
+    host = urlsplit(address).hostname or ""
+    return address if host and not Listen(host, 0).is_loopback else ""
+
+
+class Telephony:
+    """What Twilio is to this process.
+
+    mouth: hears SMS; None: there is no such channel.  door: None: Twilio cannot reach us.
+    """
+
+    def __init__(self, app: "App", secret: str) -> None:
+        opened = {name: it for name, it in app.config.opened.items() if name in CHANNELS}
+        self.mouth: SmsMouth | None = None
+        self.door: TwilioDoor | None = None
+        book: PhoneBook | None = None
+        if "sms" in opened:
+            channel, options = app.channels["sms"][1], opened["sms"].options
+            assert isinstance(channel, Sms)
+            assert isinstance(options, SmsOptions)
+            book = PhoneBook(app.database, app.clock, verify=options.verify)
+            channel.take_book(book)
+            self.mouth = SmsMouth(channel, app.desks, book)
+        place = place_of(app.config.server.public_url)
+        if not place or not opened:
+            return
+        for name in opened:
+            channel = app.channels[name][1]
+            if isinstance(channel, TakesCallbacks):
+                channel.take_callbacks(place, secret)
+        tokens = dict.fromkeys(it.options.auth_token.reveal() for it in opened.values())
+        self.door = TwilioDoor(
+            place=place,
+            tokens=tuple(tokens),
+            told=app.sender.outcomes.told,
+            sms=self.mouth,
+            book=book,
+        )

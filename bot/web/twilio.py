@@ -1,0 +1,122 @@
+"""Where Twilio calls us: SMS that come in, what became of ours, and the keys of a phone call.
+
+Everything is signed by Twilio with the account's token over the address as Twilio knows it, which
+is the configured one: whatever a Host header or a proxy says plays no part. What is not signed is
+answered 403 and has no effect. Served beyond loopback, for the signature is all that is asked.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from bot.channels import sms as sms_channel
+from bot.channels.sms_proof import STOPPED, code_of, proof
+from routing.delivery.channel import Receipt
+from routing.flow.phones import PhoneBook
+
+if TYPE_CHECKING:
+    from bot.chat.sms import SmsMouth
+    from bot.web.parts import Parts
+
+log = structlog.get_logger(__name__)
+
+LARGEST = 64 * 1024  # bytes of a form; Twilio's have a few hundred
+BODY_WITHIN = 10.0  # seconds
+NOTHING = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+Form = dict[str, str]
+Told = Callable[[str, Receipt], Awaitable[bool]]
+"""Takes (channel, what became of a message)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwilioDoor:
+    """What Twilio's requests reach.
+
+    place:  our public address, without a slash at the end.
+    tokens: of the accounts whose requests are ours.
+    told:   takes what became of a message.
+    """
+
+    place: str
+    tokens: tuple[str, ...]
+    told: Told
+    sms: "SmsMouth | None" = None
+    book: PhoneBook | None = None
+
+    async def admit(self, request: Request) -> Form:
+        """Return the form of a request that Twilio signed; raises HTTPException 403, 408, 413."""
+        body = await _body(request)
+        pairs = _pairs(body)
+        form = dict(pairs)
+        query = f"?{request.url.query}" if request.url.query else ""
+        address = f"{self.place}{request.scope['path']}{query}"
+        given = request.headers.get("x-twilio-signature", "")
+        if len(form) != len(pairs) or not self._is_signed(address, form, given):
+            client = request.client.host if request.client else ""
+            log.warning("a request without Twilio's signature", path=request.url.path, by=client)
+            raise HTTPException(403, "this is not signed by Twilio for this address")
+        return form
+
+    def _is_signed(self, address: str, form: Form, given: str) -> bool:
+        from twilio.request_validator import RequestValidator
+
+        # Every token is tried, each in constant time.
+        right = [bool(RequestValidator(it).validate(address, form, given)) for it in self.tokens]
+        return any(right)
+
+    async def inbound(self, request: Request) -> Response:
+        """Take an SMS that somebody sent us; the answer goes out by itself."""
+        form = await self.admit(request)
+        if self.sms is not None:
+            await self.sms.by_webhook(form)
+        return Response(NOTHING, media_type="text/xml")
+
+    async def status(self, request: Request) -> Response:
+        """Take what became of an SMS; unknown ones and old news change nothing."""
+        form = await self.admit(request)
+        code = form.get("ErrorCode", "")
+        receipt = proof(form.get("MessageSid", ""), form.get("MessageStatus", ""), code)
+        if code_of(code) == STOPPED and self.book is not None:
+            await self.book.note_stopped(form.get("To", ""))
+        await self.told("sms", receipt)
+        return Response(status_code=204)
+
+
+def routes(parts: "Parts") -> list[BaseRoute]:
+    """Return Twilio's routes; none where it cannot reach us or nothing of its is configured."""
+    door = parts.twilio
+    if door is None:
+        return []
+    return [
+        Route("/twilio/sms", door.inbound, methods=["POST"]),
+        Route(sms_channel.CALLBACK, door.status, methods=["POST"]),
+    ]
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_WITHIN):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LARGEST:
+                    raise HTTPException(413, f"a form of Twilio has at most {LARGEST} bytes")
+    except TimeoutError as error:
+        raise HTTPException(408, "the form took too long to arrive") from error
+    return bytes(body)
+
+
+def _pairs(body: bytes) -> list[tuple[str, str]]:
+    try:
+        text = body.decode()
+        return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=200)
+    except ValueError:
+        raise HTTPException(400, "expected a form") from None
