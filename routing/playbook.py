@@ -54,6 +54,7 @@ class Playbook:
     chat:        names of the open channels that are chat.
     silent:      names of further channels that ring nobody (mail).
     wants_alerts: names of those whose rooms take the alerts themselves.
+    resolve_timeout: an alert from a source that names no end is over unless repeated within this.
     failover_after: a critical page unsent after this goes to the person's next channel.
     link:        where people reach us, without a slash at the end; empty: no answer links.
     console:     the console's address as the readers of messages can open it; empty: no links.
@@ -69,6 +70,7 @@ class Playbook:
     silent: frozenset[str] = frozenset()
     wants_alerts: frozenset[str] = frozenset()
     sources: Mapping[str, Source] = field(default_factory=dict)
+    resolve_timeout: timedelta = timedelta(minutes=5)
     failover_after: timedelta = timedelta(seconds=60)
     link: str = ""
     console: str = ""

@@ -3,6 +3,7 @@
     BotError
     ├── ConfigError          the configuration (or a rule file) cannot be used
     ├── UnknownIncident      no incident has this number
+    ├── UnknownSilence       no silence has this number
     ├── StaleIncident        another writer was faster; decide again
     ├── NotAllowed           the status, or the person's rights, forbid it
     ├── MetricsUnavailable   the numbers cannot be had now
@@ -29,6 +30,10 @@ class ConfigError(BotError):
 
 class UnknownIncident(BotError):
     """No incident has the number that was asked for."""
+
+
+class UnknownSilence(BotError):
+    """No silence has the number that was asked for."""
 
 
 class StaleIncident(BotError):

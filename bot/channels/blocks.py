@@ -21,6 +21,7 @@ STATES = {
     Status.TRIGGERED: ":red_circle: *Triggered*",
     Status.ACKNOWLEDGED: ":large_yellow_circle: *Acknowledged*",
     Status.SNOOZED: ":zzz: *Snoozed*",
+    Status.MUTED: ":no_bell: *Muted*",
     Status.RESOLVED: ":white_check_mark: *Resolved*",
 }
 NO_DATA = "no data"

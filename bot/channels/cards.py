@@ -28,12 +28,14 @@ WORDS = {
     Status.TRIGGERED: "Triggered",
     Status.ACKNOWLEDGED: "Acknowledged",
     Status.SNOOZED: "Snoozed",
+    Status.MUTED: "Muted",
     Status.RESOLVED: "Resolved",
 }
 GROUNDS = {
     Status.GATHERING: "emphasis",
     Status.ACKNOWLEDGED: "accent",
     Status.SNOOZED: "emphasis",
+    Status.MUTED: "emphasis",
     Status.RESOLVED: "good",
 }
 BY_SEVERITY = {Severity.CRITICAL: "attention", Severity.WARNING: "warning"}

@@ -165,7 +165,7 @@ def _colour(message: Message) -> str:
     match message.status:
         case Status.RESOLVED:
             return OVER
-        case Status.ACKNOWLEDGED | Status.SNOOZED | None:
+        case Status.ACKNOWLEDGED | Status.SNOOZED | Status.MUTED | None:
             return CALM
         case _:
             return COLOURS[message.severity]

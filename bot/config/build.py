@@ -38,6 +38,7 @@ def playbook(config: Config) -> Playbook:
         silent=frozenset(n for n, it in config.opened.items() if not it.kind.wakes),
         wants_alerts=frozenset(n for n, it in config.opened.items() if it.kind.wants_alerts),
         sources=_sources(config),
+        resolve_timeout=config.alerts.resolve_timeout,
         failover_after=config.delivery.failover_after,
         link=config.server.public_url or "",
         console=_console(config),

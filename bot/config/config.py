@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from bot.config.alerts import AlertsSection
 from bot.config.channels import Opened
 from bot.config.fields import (
     DatabaseAddress,
@@ -258,6 +259,7 @@ class Config(Section):
     policies: dict[Text, PolicySection] = {}
     default_policy: Text | None = None
     routes: tuple[RouteSection, ...] = ()
+    alerts: AlertsSection = AlertsSection()
     severities: dict[Severity, Words] = {}
     channels: dict[str, Any] = {}
     delivery: Delivery = Delivery()

@@ -1,4 +1,4 @@
-"""What the alerts of one incident say together, and whether an alert brings news."""
+"""What the alerts of one incident say together."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,17 +10,6 @@ from storage.model.alert import Alert
 LONGEST_TITLE = 120
 UNTOLD = ("__name__", "alertname", "severity", "category", "dedup_key")
 """Labels that a title does not repeat: they are said elsewhere."""
-
-
-def is_news(known: Alert | None, told: Alert) -> bool:
-    """Say whether `told` changes anything about the alert that is known.
-
-    A new value or a text that only quotes it is no news; firing, resolved, and data that
-    stopped or came back are. An unknown alert that is resolved already never mattered.
-    """
-    if known is None:
-        return told.is_firing
-    return (known.status, known.no_data_since) != (told.status, told.no_data_since)
 
 
 def summed_up(alerts: Sequence[Alert]) -> AlertsChanged:

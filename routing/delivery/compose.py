@@ -34,6 +34,7 @@ ACTIONS: dict[Status, tuple[Action, ...]] = {
     Status.TRIGGERED: (ACKNOWLEDGE, SNOOZE, RESOLVE),
     Status.ACKNOWLEDGED: (SNOOZE, RESOLVE),
     Status.SNOOZED: (ACKNOWLEDGE, RESOLVE),
+    Status.MUTED: (ACKNOWLEDGE, RESOLVE),
     Status.RESOLVED: (),
 }
 
@@ -198,8 +199,12 @@ def state(scene: Scene) -> str:
             words = f"acknowledged by {owner}{until}"
         case Status.SNOOZED:
             words = f"snoozed by {owner}{until}"
+        case Status.MUTED:
+            words = "muted"
         case Status.RESOLVED:
             words = _resolved(scene)
+    if incident.muted and incident.status.is_open:
+        words += f", {flat(incident.muted)}"
     if incident.no_data_since and incident.status.is_open:
         words += f", no data since {moment(incident.no_data_since, scene.now)}"
     return f"{words}, not delivered" if incident.undelivered else words

@@ -80,8 +80,8 @@ class Hearing:
         if not labels:
             return
         async with self._database.reading() as tx:
-            homes = await alert_rows.by_fingerprints(tx, [it.fingerprint for it in labels])
-        ids = sorted({id for id, alert in homes.values() if alert.is_firing})
+            held = await alert_rows.holders(tx, [it.fingerprint for it in labels])
+        ids = sorted({it.incident for some in held.values() for it in some if it.alert.is_firing})
         by = Acknowledge(PersonId(source))
         await self._incidents.apply_many(ids, by, actor=source, via=source)
 

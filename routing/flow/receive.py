@@ -1,35 +1,33 @@
 """Alerts come in: the one door, whoever tells them. One transaction for a batch."""
 
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routing.alerts.group import is_news, summed_up
-from routing.alerts.route import GroupKey, group_of, policy_of
-from routing.flow.carry_out import carry_out
+from routing.alerts.dedupe import newest_of, sort_out
 from routing.flow.current import Current
 from routing.flow.moment import Moment, decided, read_moment
+from routing.flow.settle import settle
 from routing.flow.wake import Wake
-from routing.incidents.decide import Decision
-from routing.incidents.machine import begin, belongs, transition
 from routing.playbook import Playbook
-from storage.clock import Clock
-from storage.model.alert import Alert
-from storage.model.incident import Incident, IncidentId
+from storage.clock import Clock, Steady
+from storage.model.alert import Alert, AlertStatus
+from storage.model.incident import Incident
 from storage.model.labels import Fingerprint
-from storage.sql import alerts as alert_rows
-from storage.sql import incidents
+from storage.model.standing import Known, Standing
+from storage.sql import silences, standing
 from storage.sql.database import Database
 
-Known = Mapping[Fingerprint, tuple[IncidentId, Alert]]
-Joining = tuple[Incident, list[Alert]]
 Also = Callable[[AsyncConnection], Awaitable[None]]
+
+AT_ONCE = 1_000
+"""Alerts whose time ran out that one transaction resolves."""
 
 
 class Receiver:
-    """Takes alerts, finds the incident that they belong to, and lets the machine decide."""
+    """Takes alerts, remembers each, and tells the incidents that they belong to."""
 
     def __init__(
         self, database: Database, clock: Clock, playbook: Current[Playbook], wake: Wake
@@ -38,13 +36,14 @@ class Receiver:
         self._playbook, self._wake = playbook, wake
 
     async def receive(self, alerts: Sequence[Alert], *, also: Also | None = None) -> None:
-        """Take a batch; of equal alerts the last counts. What is no news changes nothing.
+        """Take a batch; of equal alerts the last counts. What is no news changes no incident.
 
+        Everything that was told is stored when this returns, heard or not.
         also: runs in the same transaction, before it is decided; runs again after a lost race.
         Raises StorageUnavailable: then nothing of the batch was taken.
         """
-        told = {alert.fingerprint: alert for alert in alerts}
-        if also is None and not (told and await self._has_news(told)):
+        told = newest_of(alerts)
+        if also is None and not (told and await self._is_worth_writing(told)):
             return
 
         async def work(tx: AsyncConnection) -> list[Incident]:
@@ -52,81 +51,79 @@ class Receiver:
                 await also(tx)
             return await self._take(tx, told)
 
-        changed = await decided(self._database, work)
-        if changed:
-            self._wake.committed(incident.id for incident in changed)
+        self._tell(await decided(self._database, work))
 
-    async def _has_news(self, told: Mapping[Fingerprint, Alert]) -> bool:
+    async def expire(self) -> int:
+        """Resolve what its source has not repeated in time; return how many alerts that were."""
+        count = 0
+        while True:
+            some, changed = await decided(self._database, self._expire_some)
+            self._tell(changed)
+            count += some
+            if some < AT_ONCE:
+                return count
+
+    async def _is_worth_writing(self, told: Mapping[Fingerprint, Alert]) -> bool:
         async with self._database.reading() as tx:
-            return bool(_news(told, await alert_rows.by_fingerprints(tx, told)))
+            news, again = sort_out(await standing.known(tx, told), told)
+        return bool(news) or any(alert.expires_at for alert in again)
 
     async def _take(self, tx: AsyncConnection, told: Mapping[Fingerprint, Alert]) -> list[Incident]:
-        known = await alert_rows.by_fingerprints(tx, told)
-        news = _news(told, known)
+        known = await standing.known(tx, told)
+        news, again = sort_out(known, told)
+        now, steady = self._clock.utc_now(), self._clock.steady()
+        await standing.refresh_many(
+            tx, [stands(alert, now, steady) for alert in again if alert.expires_at]
+        )
         if not news:
             return []
         moment = await read_moment(tx, self._clock, self._playbook)
-        joining, opening = await _homes(tx, news, known, moment)
-        decisions = [_opened(key, alerts, moment) for key, alerts in opening.items()]
-        decisions += await _changed(tx, joining, moment)
-        via = news[0].source
-        return await carry_out(tx, decisions, moment, actor="tocsin", via=via)
+        return await self._settle(tx, news, known, moment)
+
+    async def _settle(
+        self,
+        tx: AsyncConnection,
+        news: Sequence[Alert],
+        known: Mapping[Fingerprint, Known],
+        moment: Moment,
+        *,
+        expired: bool = False,
+    ) -> list[Incident]:
+        changed = []
+        for alert in news:
+            before = known.get(alert.fingerprint)
+            after = stands(alert, moment.now, moment.steady, expired=expired)
+            changed.append(replace(after, waiting=before.waiting) if before else after)
+        over = [alert.fingerprint for alert in news if not alert.is_firing]
+        for silence in await silences.uncover(tx, over):
+            await silences.save(tx, replace(silence, ends_at=moment.now, updated_at=moment.now))
+        began = {
+            alert.fingerprint
+            for alert in news
+            if alert.is_firing
+            and not (alert.fingerprint in known and known[alert.fingerprint].is_firing)
+        }
+        return await settle(tx, changed, began, moment, via=news[0].source)
+
+    async def _expire_some(self, tx: AsyncConnection) -> tuple[int, list[Incident]]:
+        moment = await read_moment(tx, self._clock, self._playbook)
+        found = await standing.expired(tx, moment.steady, AT_ONCE)
+        if not found:
+            return 0, []
+        over = [
+            replace(it.alert, status=AlertStatus.RESOLVED, ends_at=moment.now, expires_at=None)
+            for it in found
+        ]
+        known = await standing.known(tx, [it.fingerprint for it in found])
+        return len(found), await self._settle(tx, over, known, moment, expired=True)
+
+    def _tell(self, changed: Sequence[Incident]) -> None:
+        if changed:
+            self._wake.committed(incident.id for incident in changed)
 
 
-def _news(told: Mapping[Fingerprint, Alert], known: Known) -> list[Alert]:
-    return [
-        alert
-        for fingerprint, alert in told.items()
-        if is_news(known[fingerprint][1] if fingerprint in known else None, alert)
-    ]
-
-
-async def _homes(
-    tx: AsyncConnection, news: Sequence[Alert], known: Known, moment: Moment
-) -> tuple[list[Joining], dict[GroupKey, list[Alert]]]:
-    """Sort alerts by the incident that they join, or by the group that gets a new one.
-
-    An alert stays where it is while its incident is open, even if routes changed meanwhile;
-    one that resolves goes where it fired.
-    """
-    owners = await incidents.get_many(tx, {id for id, _ in known.values()})
-    keys = {alert.fingerprint: group_of(alert.labels, moment.playbook) for alert in news}
-    latest = await incidents.latest_of_groups(tx, {str(key) for key in keys.values()})
-    joining: dict[IncidentId, Joining] = {}
-    opening: dict[GroupKey, list[Alert]] = defaultdict(list)
-    for alert in news:
-        key = keys[alert.fingerprint]
-        owner = _owner(alert, known, owners)
-        home = owner or latest.get(str(key))
-        if home and (owner or belongs(home, moment.now) or not alert.is_firing):
-            joining.setdefault(home.id, (home, []))[1].append(alert)
-        else:
-            opening[key].append(alert)
-    return list(joining.values()), opening
-
-
-def _owner(alert: Alert, known: Known, owners: Mapping[IncidentId, Incident]) -> Incident | None:
-    """Return the incident that has the alert now, if one has."""
-    if alert.fingerprint not in known:
-        return None
-    id, before = known[alert.fingerprint]
-    owner = owners[id]
-    return owner if owner.status.is_open or before.is_firing else None
-
-
-def _opened(key: GroupKey, alerts: Sequence[Alert], moment: Moment) -> Decision:
-    policy = policy_of(key, moment.playbook)
-    change = begin(IncidentId(0), str(key), summed_up(alerts), policy, moment.now)
-    return replace(moment.follow(None, change), alerts=tuple(alerts))
-
-
-async def _changed(
-    tx: AsyncConnection, joining: Sequence[Joining], moment: Moment
-) -> list[Decision]:
-    every = await alert_rows.of_incidents(tx, [incident.id for incident, _ in joining])
-    decisions = []
-    for incident, news in joining:
-        standing = {alert.fingerprint: alert for alert in (*every[incident.id], *news)}
-        change = transition(incident, summed_up(list(standing.values())), moment.now)
-        decisions.append(replace(moment.follow(incident, change), alerts=tuple(news)))
-    return decisions
+def stands(alert: Alert, now: datetime, steady: Steady, *, expired: bool = False) -> Standing:
+    """Say how an alert stands once it has been told now; its end is waited for by elapsed time."""
+    left = (alert.expires_at - now).total_seconds() if alert.expires_at else None
+    expires = None if left is None else Steady(steady + left)
+    return Standing(alert=alert, updated_at=now, expires=expires, expired=expired)

@@ -78,6 +78,10 @@ class Alert:
     value:         the expression's value when last judged, its own unit.
     source:        who says so: "rules", later other doors.
     no_data_since: aware UTC while it is held firing only because its samples stopped coming.
+    generator_url: where its source shows it; untrusted, empty where it has none.
+    expires_at:    aware UTC; resolved then unless told again. None: its source resolves it itself.
+    dated:         the source gave the times, so that what comes late can be told from what is new.
+    muted:         in an incident: who keeps it from being heard there; empty: nobody.
     """
 
     labels: Labels
@@ -88,6 +92,10 @@ class Alert:
     value: float | None = None
     source: str = "rules"
     no_data_since: datetime | None = None
+    generator_url: str = ""
+    expires_at: datetime | None = None
+    dated: bool = False
+    muted: str = ""
     trace: Trace = field(default_factory=Trace)
 
     @property

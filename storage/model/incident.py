@@ -19,6 +19,7 @@ class Status(StrEnum):
     TRIGGERED = "triggered"
     ACKNOWLEDGED = "acknowledged"
     SNOOZED = "snoozed"
+    MUTED = "muted"
     RESOLVED = "resolved"
 
     @property
@@ -43,6 +44,8 @@ class Incident:
     quiet:          resolved by hand while still firing: stays quiet until it clears.
     no_data_since:  firing is held only because samples stopped coming, since then.
     undelivered:    a step of this round reached nobody.
+    muted:          who keeps all that fires from being heard (`silence 12 by ada until ...`);
+                    empty: somebody is to hear.
     version:        counts saves; a save of an older version is refused.
     All times aware UTC.
     """
@@ -69,4 +72,5 @@ class Incident:
     quiet: bool = False
     no_data_since: datetime | None = None
     undelivered: bool = False
+    muted: str = ""
     version: int = 0

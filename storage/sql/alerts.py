@@ -1,28 +1,32 @@
-"""Alerts as they stand in their incidents. An alert may belong to several, one after another."""
+"""Alerts as incidents were told of them. One may be in several, at once or one after another."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.model.alert import Alert, Trace
-from storage.model.incident import IncidentId
+from storage.model.incident import IncidentId, Status
 from storage.model.labels import Fingerprint
+from storage.model.standing import Held
 from storage.sql.rows import as_row, chunks
 from storage.sql.rows import upsert as upsert_rows
-from storage.sql.schema import FIRING, alerts
+from storage.sql.schema import FIRING, OPEN, alerts, incidents
 
 TRACE = ("sampled", "stored", "judged")
 
 
 def _row(incident: IncidentId, alert: Alert) -> dict[str, Any]:
     key = {"incident": incident, "fingerprint": alert.fingerprint}
-    return key | as_row(alert, "trace") | as_row(alert.trace)
+    return key | as_row(alert, "trace", "expires_at", "dated") | as_row(alert.trace)
 
 
 def _alert(row: Any) -> Alert:
-    values = dict(row._mapping)
+    return _from(dict(row._mapping))
+
+
+def _from(values: dict[str, Any]) -> Alert:
     del values["incident"], values["fingerprint"]
     trace = Trace(**{name: values.pop(name) for name in TRACE})
     return Alert(**values, trace=trace)
@@ -65,20 +69,25 @@ async def firing(tx: AsyncConnection) -> list[Alert]:
     return sorted(newest.values(), key=lambda alert: (alert.starts_at, alert.fingerprint))
 
 
-async def by_fingerprints(
+async def holders(
     tx: AsyncConnection, fingerprints: Collection[Fingerprint]
-) -> dict[Fingerprint, tuple[IncidentId, Alert]]:
-    """Return for each known alert the newest incident that it belonged to, and what it said."""
-    found = {}
-    key = alerts.c.fingerprint
-    for some in chunks(set(fingerprints)):
-        newest = (
-            select(key, func.max(alerts.c.incident).label("incident"))
-            .where(key.in_(some))
-            .group_by(key)
-            .subquery()
-        )
-        same = (newest.c.fingerprint == key) & (newest.c.incident == alerts.c.incident)
-        for row in await tx.execute(select(alerts).join(newest, same)):
-            found[row.fingerprint] = (row.incident, _alert(row))
+) -> dict[Fingerprint, list[Held]]:
+    """Return for each alert the incidents that have it now: those where it fires, those open."""
+    found: dict[Fingerprint, list[Held]] = {key: [] for key in fingerprints}
+    columns = (*alerts.c, incidents.c.group.label("held_by"), incidents.c.status.label("stands"))
+    joined = alerts.join(incidents, incidents.c.id == alerts.c.incident)
+    for some in chunks(found):
+        query = select(*columns).select_from(joined).where(alerts.c.fingerprint.in_(some))
+        query = query.where(or_(FIRING, OPEN)).order_by(alerts.c.incident)
+        for row in await tx.execute(query):
+            values = dict(row._mapping)
+            group, status = values.pop("held_by"), values.pop("stands")
+            found[row.fingerprint].append(
+                Held(
+                    incident=row.incident,
+                    group=group,
+                    is_open=Status(status).is_open,
+                    alert=_from(values),
+                )
+            )
     return found

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from storage.model.labels import Labels
+from storage.model.labels import Labels, Matcher, MatchOp
+from storage.model.silence import Mute, MuteKind
 from storage.sql import policy_json
 
 Number = BigInteger().with_variant(Integer, "sqlite")
@@ -95,6 +96,33 @@ WordsText = AsText(_json, lambda text: tuple(json.loads(text)))
 
 LabelsText = AsText(lambda labels: _json(dict(labels)), lambda text: Labels.of(json.loads(text)))
 """Labels as a JSON object; its escapes carry any character, so that identity is kept."""
+
+
+def _matchers(text: str) -> tuple[Matcher, ...]:
+    return tuple(Matcher(name, MatchOp(op), value) for name, op, value in json.loads(text))
+
+
+MatchersText = AsText(
+    lambda found: _json([(m.name, m.op.value, m.value) for m in found]), _matchers
+)
+"""Matchers as a JSON list of triples."""
+
+
+def _mute(kind: str, by: str, until: str | None, id: str) -> Mute:
+    end = None if until is None else datetime.fromisoformat(until)
+    return Mute(kind=MuteKind(kind), by=by, until=end, id=id)
+
+
+def _mute_json(mute: Mute) -> list[str | None]:
+    until = None if mute.until is None else mute.until.astimezone(UTC).isoformat()
+    return [mute.kind.value, clean(mute.by), until, clean(mute.id)]
+
+
+MutesText = AsText(
+    lambda mutes: _json([_mute_json(mute) for mute in mutes]),
+    lambda text: tuple(_mute(*entry) for entry in json.loads(text)),
+)
+"""Why an alert is not heard, as a JSON list."""
 
 PolicyText = AsText(policy_json.encode, policy_json.decode)
 """A policy as JSON; equal texts come back as one object."""

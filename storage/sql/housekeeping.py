@@ -5,7 +5,19 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Table, and_, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.sql.schema import OPEN, WAITING, changes, incidents, keyed, outbox, overrides, seen
+from storage.sql.schema import (
+    OPEN,
+    STANDS,
+    WAITING,
+    changes,
+    incidents,
+    keyed,
+    outbox,
+    overrides,
+    seen,
+    silences,
+    standing,
+)
 
 
 async def delete_before(tx: AsyncConnection, at: datetime, limit: int) -> int:
@@ -13,7 +25,8 @@ async def delete_before(tx: AsyncConnection, at: datetime, limit: int) -> int:
 
     Incidents that were resolved and whose alerts had cleared, with all that hangs on them
     (alerts, timers, posts, outbox); messages about Tocsin itself that no longer wait;
-    overrides; events seen; sources' keys; changes. 0 means that nothing old is left.
+    overrides; events seen; sources' keys; changes; alerts that were resolved, silences that
+    were over. 0 means that nothing old is left.
     """
     over = and_(~OPEN, incidents.c.resolved_at < at, incidents.c.firing == 0)
     told = and_(outbox.c.incident.is_(None), ~WAITING, outbox.c.created_at < at)
@@ -24,6 +37,9 @@ async def delete_before(tx: AsyncConnection, at: datetime, limit: int) -> int:
         deleted += (
             await tx.execute(delete(told_by_others).where(told_by_others.c.at < at))
         ).rowcount
+    ended = and_(~STANDS, standing.c.ends_at < at)
+    deleted += await _delete(tx, standing, ended, limit)
+    deleted += await _delete(tx, silences, silences.c.ends_at < at, limit)
     return deleted + await _delete(tx, seen, seen.c.at < at, limit)
 
 

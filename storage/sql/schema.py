@@ -16,10 +16,13 @@ from sqlalchemy import (
 from storage.model.alert import AlertStatus, Category, Severity
 from storage.model.delivery import DeliveryStatus, Purpose
 from storage.model.incident import Status
+from storage.model.silence import SilenceKind
 from storage.model.timer import TimerKind
 from storage.sql.columns import (
     FloatText,
     LabelsText,
+    MatchersText,
+    MutesText,
     Number,
     PlainText,
     PolicyText,
@@ -63,6 +66,7 @@ incidents = Table(
     Column("quiet", Boolean, nullable=False),
     Column("no_data_since", UtcDateTime),
     Column("undelivered", Boolean, nullable=False),
+    Column("muted", PlainText, nullable=False),
     Column("version", Integer, nullable=False),
     sqlite_autoincrement=True,  # a number is never given twice, whatever is deleted
 )
@@ -101,6 +105,8 @@ alerts = Table(
     Column("value", FloatText),
     Column("source", PlainText, nullable=False),
     Column("no_data_since", UtcDateTime),
+    Column("generator_url", PlainText, nullable=False),
+    Column("muted", PlainText, nullable=False),
     Column("sampled", Double),
     Column("stored", Double),
     Column("judged", Double),
@@ -110,6 +116,78 @@ FIRING = alerts.c.status == literal_column("'firing'")
 
 Index("ix_alerts_fingerprint", alerts.c.fingerprint, alerts.c.incident)
 Index("ix_alerts_firing", alerts.c.incident, sqlite_where=FIRING)
+
+# Every alert that any source told, heard or not; `alerts` has those that incidents were told of.
+standing = Table(
+    "standing",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("labels", LabelsText, nullable=False),
+    Column("annotations", LabelsText, nullable=False),
+    Column("status", enum_text(AlertStatus), nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime),
+    Column("value", FloatText),
+    Column("source", PlainText, nullable=False),
+    Column("no_data_since", UtcDateTime),
+    Column("generator_url", PlainText, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("dated", Boolean, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("expires", Double),
+    Column("expired", Boolean, nullable=False),
+    Column("mutes", MutesText, nullable=False),
+    Column("waiting", WordsText, nullable=False),
+)
+
+STANDS = standing.c.status == literal_column("'firing'")
+
+Index("ix_standing_firing", standing.c.fingerprint, sqlite_where=STANDS)
+Index("ix_standing_expires", standing.c.expires, sqlite_where=STANDS)
+Index("ix_standing_ends_at", standing.c.ends_at)
+
+inhibitions = Table(
+    "inhibitions",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("source", Boolean, nullable=False),
+    Column("target", Boolean, nullable=False),
+)
+
+Index("ix_inhibitions_fingerprint", inhibitions.c.fingerprint)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("uuid", Text, nullable=False),
+    Column("kind", enum_text(SilenceKind), nullable=False),
+    Column("matchers", MatchersText, nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime),
+    Column("created_by", PlainText, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("comment", PlainText, nullable=False),
+    Column("until_resolved", Boolean, nullable=False),
+    Column("rule", PlainText, nullable=False),
+    Column("zone", PlainText, nullable=False),
+    Column("lasts", Double),  # seconds
+    sqlite_autoincrement=True,
+)
+
+Index("ux_silences_uuid", silences.c.uuid, unique=True)
+Index("ix_silences_ends_at", silences.c.ends_at)
+
+# The alerts for whose end a silence "until resolved" still waits.
+silence_covers = Table(
+    "silence_covers",
+    metadata,
+    Column("silence", Number, ForeignKey("silences.id", ondelete="CASCADE"), primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+)
+
+Index("ix_silence_covers_fingerprint", silence_covers.c.fingerprint)
 
 timers = Table(
     "timers",

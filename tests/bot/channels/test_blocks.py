@@ -180,6 +180,7 @@ STATES = {
     Status.TRIGGERED: ":red_circle: *Triggered* · critical · <@U1> please answer",
     Status.ACKNOWLEDGED: ":large_yellow_circle: *Acknowledged* · critical",
     Status.SNOOZED: ":zzz: *Snoozed* · critical",
+    Status.MUTED: ":no_bell: *Muted* · critical",
     Status.RESOLVED: ":white_check_mark: *Resolved* · critical",
 }
 

@@ -8,8 +8,9 @@ from bot.config.channels import names
 from tests.bot.config.town import ENVIRON, SOUND, faults, read, spoilt
 
 SECTIONS = (
-    "channels, commands, console, default_policy, delivery, heartbeat, log, oncall, own_host, "
-    "people, policies, reports, routes, rules, scrape, server, severities, sources, storage"
+    "alerts, channels, commands, console, default_policy, delivery, heartbeat, log, oncall, "
+    "own_host, people, policies, reports, routes, rules, scrape, server, severities, sources, "
+    "storage"
 )
 PERSON = "addresses, contacts, email, name, permission, phone, quiet_hours, rules, slack, timezone"
 MAIL = "{host: mx, from_address: t@x.org, tls: off, username: t, password: very-secret}"

@@ -1,4 +1,4 @@
-"""What the alerts of an incident say together, and what is news."""
+"""What the alerts of an incident say together."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,35 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.alerts.group import is_news, summed_up, title_of
+from routing.alerts.group import summed_up, title_of
 from storage.model.alert import Alert, Category, Severity
 from storage.model.labels import Labels
 from tests.fakes import NOON
 from tests.routing.town import alert, resolved
 
 SILENT = replace(alert(), no_data_since=NOON)
-
-
-# fmt: off
-TABLE = [
-    pytest.param(None, alert(), True, id="unknown-and-firing"),
-    pytest.param(None, resolved(alert()), False, id="unknown-and-over"),
-    pytest.param(alert(), alert(), False, id="told-again"),
-    pytest.param(alert(), replace(alert(), value=9.0), False, id="another-value"),
-    pytest.param(alert(), replace(alert(), annotations=Labels.of(summary="9")), False,
-        id="another-text"),
-    pytest.param(alert(), resolved(alert()), True, id="over"),
-    pytest.param(resolved(alert()), resolved(alert()), False, id="over-told-again"),
-    pytest.param(resolved(alert()), alert(), True, id="back"),
-    pytest.param(alert(), SILENT, True, id="no-data"),
-    pytest.param(SILENT, alert(), True, id="data-again"),
-]
-# fmt: on
-
-
-@pytest.mark.parametrize(("known", "told", "news"), TABLE)
-def test_news(known: Alert | None, told: Alert, news: bool) -> None:
-    assert is_news(known, told) is news
 
 
 # fmt: off

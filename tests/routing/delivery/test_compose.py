@@ -69,6 +69,10 @@ STATES = [
     pytest.param(scene(**ACKED), "acknowledged by Ada", id="acknowledged-end-unknown"),
     pytest.param(scene(status=Status.SNOOZED, owner=BOB, until=NOON + timedelta(days=1)),
         "snoozed by Bob until 2026-03-03 12:00 UTC", id="snoozed-to-tomorrow"),
+    pytest.param(scene(status=Status.MUTED, muted="silence 1 by ada until 12:30 UTC"),
+        "muted, silence 1 by ada until 12:30 UTC", id="muted"),
+    pytest.param(scene(**ACKED, muted="NodeDown"), "acknowledged by Ada, NodeDown",
+        id="acknowledged-and-muted"),
     pytest.param(scene(**OVER), "resolved by itself after 12 min", id="by-itself"),
     pytest.param(scene(**OVER, resolved_by=BOB), "resolved by Bob after 12 min", id="by-hand"),
     pytest.param(scene(**OVER, resolved_by=BOB, quiet=True),
@@ -111,6 +115,7 @@ VERBS = {
     Status.TRIGGERED: ["ack", "snooze 30m", "resolve"],
     Status.ACKNOWLEDGED: ["snooze 30m", "resolve"],
     Status.SNOOZED: ["ack", "resolve"],
+    Status.MUTED: ["ack", "resolve"],
     Status.RESOLVED: [],
 }
 

@@ -2,14 +2,17 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.flow.receive import Receiver
 from storage.errors import StaleIncident
-from storage.model.incident import IncidentId
-from storage.sql import meta
+from storage.model.alert import Alert
+from storage.model.incident import IncidentId, Status
+from storage.model.standing import Standing
+from storage.sql import meta, standing
 from tests.fakes import NOON
 from tests.routing.town import Town, alert, resolved
 
@@ -94,3 +97,87 @@ async def test_silence_of_the_source_is_said_and_does_not_resolve(here: Town) ->
     assert "no data since 12:00 UTC" in state
     await here.fire(alert())
     assert (await here.incident()).no_data_since is None
+
+
+MINUTE = timedelta(minutes=1)
+
+
+def told(begin: int = 0, *, over: int | None = None, **labels: str) -> Alert:
+    """An alert from a source that gives times, minutes from noon, and repeats itself."""
+    given = replace(alert(**labels), starts_at=NOON + begin * MINUTE, dated=True)
+    if over is not None:
+        return replace(resolved(given), ends_at=NOON + over * MINUTE)
+    return replace(given, expires_at=NOON + 5 * MINUTE)
+
+
+async def stands(here: Town, given: Alert) -> Standing:
+    async with here.database.reading() as tx:
+        return (await standing.by_fingerprints(tx, [given.fingerprint]))[given.fingerprint]
+
+
+async def test_every_alert_stands_on_disk_as_it_was_told_last(here: Town) -> None:
+    await here.fire(told(), alert("Other"))
+    found = await stands(here, told())
+    assert (found.alert, found.updated_at) == (told(), NOON)
+    assert found.expires == here.clock.elapsed + 300
+    here.clock.advance(60)
+    await here.fire(replace(told(over=1), expires_at=None))
+    found = await stands(here, told())
+    assert (found.alert.is_firing, found.expires, found.expired) == (False, None, False)
+    assert (await stands(here, alert("Other"))).expires is None
+
+
+async def test_what_is_not_repeated_in_time_is_over_and_what_is_stays(here: Town) -> None:
+    await here.fire(told(i="1"), told(i="2"), alert(i="3"))
+    here.clock.advance(299)
+    assert await here.receiver.expire() == 0
+    await here.fire(replace(told(i="1"), expires_at=NOON + 10 * MINUTE))
+    here.clock.advance(2)
+    assert await here.receiver.expire() == 1
+    assert (await here.incident()).firing == 2
+    here.clock.advance(299)
+    assert await here.receiver.expire() == 1
+    assert (await here.incident()).firing == 1
+    assert [it.id for it in await here.open_incidents()] == [1]
+
+
+async def test_the_wall_clock_ends_no_alert(here: Town) -> None:
+    await here.fire(told())
+    here.clock.jump(86_400)
+    assert await here.receiver.expire() == 0
+
+
+async def test_late_and_out_of_order_reopens_nothing(here: Town) -> None:
+    await here.fire(told())
+    await here.turn()
+    await here.fire(told(over=3))
+    await here.fire(told())
+    assert (await here.incident()).status is Status.RESOLVED
+    await here.fire(told(2))
+    assert await here.open_incidents() == []
+    await here.fire(told(4))
+    assert (await here.incident()).status is Status.TRIGGERED
+    await here.fire(told(over=3))
+    assert (await here.incident()).status is Status.TRIGGERED
+
+
+async def test_a_source_that_was_only_quiet_is_believed_when_it_repeats_itself(
+    here: Town,
+) -> None:
+    await here.fire(told())
+    here.clock.advance(301)
+    assert await here.receiver.expire() == 1
+    await here.fire(replace(told(), expires_at=NOON + 15 * MINUTE))
+    assert (await here.incident()).status is Status.TRIGGERED
+
+
+async def test_a_thousand_known_alerts_told_again_touch_no_incident(here: Town) -> None:
+    many = [told(i=str(n)) for n in range(1_000)]
+    await here.fire(*many)
+    before = await here.incident()
+    here.clock.advance(60)
+    await here.fire(*(replace(it, expires_at=NOON + 9 * MINUTE) for it in many))
+    assert await here.incident() == before
+    found = await stands(here, many[7])
+    assert found.updated_at == NOON + MINUTE
+    assert found.expires == here.clock.elapsed + 480

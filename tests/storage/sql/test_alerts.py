@@ -6,6 +6,7 @@ from dataclasses import replace
 from storage.model.alert import AlertStatus, Trace
 from storage.model.incident import IncidentId, Status
 from storage.model.labels import Fingerprint, Labels
+from storage.model.standing import Held
 from storage.sql import alerts, incidents
 from storage.sql.database import Database
 from tests.storage.sql.examples import HOUR, NOON, alert, incident
@@ -54,16 +55,22 @@ async def test_the_last_word_counts(database: Database) -> None:
         assert [it.name for it in await alerts.firing(tx)] == ["Other", "Late"]
 
 
-async def test_the_newest_incident_of_an_alert(database: Database) -> None:
-    await two_incidents(database)
-    old = replace(alert(), status=AlertStatus.RESOLVED, ends_at=NOON)
+async def test_the_incidents_that_have_an_alert(database: Database) -> None:
+    """Those where it fires, over or not, and those that are open; the others had it."""
+    over = replace(alert(), status=AlertStatus.RESOLVED, ends_at=NOON)
     async with database.transaction() as tx:
-        await alerts.upsert_many(tx, [(ONE, old), (TWO, alert()), (ONE, alert("Other"))])
-        asked = [alert().fingerprint, alert("Other").fingerprint, Fingerprint("unknown")]
-        found = await alerts.by_fingerprints(tx, asked)
+        closed = incident(status=Status.RESOLVED, resolved_at=NOON)
+        await incidents.create_many(tx, [closed, incident("open"), closed])
+        quiet = IncidentId(3)
+        await alerts.upsert_many(tx, [(ONE, over), (TWO, over), (quiet, alert(muted="by ada"))])
+        asked = [alert().fingerprint, Fingerprint("unknown")]
+        found = await alerts.holders(tx, asked)
     assert found == {
-        alert().fingerprint: (TWO, alert()),
-        alert("Other").fingerprint: (ONE, alert("Other")),
+        alert().fingerprint: [
+            Held(incident=TWO, group="open", is_open=True, alert=over),
+            Held(incident=quiet, group="night/Disk", is_open=False, alert=alert(muted="by ada")),
+        ],
+        Fingerprint("unknown"): [],
     }
 
 

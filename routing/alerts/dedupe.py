@@ -1,0 +1,100 @@
+"""The same alert again: whether what is told now is news, a repetition, or comes too late."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from storage.model.alert import Alert, AlertStatus
+from storage.model.labels import Fingerprint, Labels
+from storage.model.standing import Known
+
+
+class Word(StrEnum):
+    """What a told alert is to us."""
+
+    NEWS = "news"
+    AGAIN = "again"
+    NOTHING = "nothing"
+
+
+def heard(known: Known | None, told: Alert) -> Word:
+    """Say what `told` is, after what is known.
+
+    A new value or a text that only quotes it is no news; firing, resolved, and data that
+    stopped or came back are. An unknown alert that is resolved already never mattered; one that
+    comes late changes nothing.
+    """
+    if known is None:
+        return Word.NEWS if told.is_firing else Word.NOTHING
+    if is_late(known, told):
+        return Word.NOTHING
+    if (known.status, known.no_data_since) != (told.status, told.no_data_since):
+        return Word.NEWS
+    return Word.AGAIN if told.is_firing else Word.NOTHING
+
+
+def is_late(known: Known, told: Alert) -> bool:
+    """Say whether `told` speaks of a time before what is known; only where its source gave times.
+
+    A firing alert that began before the known end is a straggler of the trouble that is over.
+    Where the end was only our guess (nobody repeated it in time), whoever still says that it
+    fires is right. An end from before the present trouble began is as late.
+    """
+    if not told.dated:
+        return False
+    if told.is_firing:
+        over = known.ends_at if not known.is_firing and not known.expired else None
+        return over is not None and told.starts_at < over
+    return known.is_firing and told.ends_at is not None and told.ends_at < known.starts_at
+
+
+def newest_of(alerts: Iterable[Alert]) -> dict[Fingerprint, Alert]:
+    """Return the last word of a batch on each alert; stragglers do not count as last."""
+    newest: dict[Fingerprint, Alert] = {}
+    for alert in alerts:
+        before = newest.get(alert.fingerprint)
+        if before is None or not is_late(Known.of(before), alert):
+            newest[alert.fingerprint] = alert
+    return newest
+
+
+def sort_out(
+    known: Mapping[Fingerprint, Known], told: Mapping[Fingerprint, Alert]
+) -> tuple[list[Alert], list[Alert]]:
+    """Return the news, and the repetitions."""
+    found: dict[Word, list[Alert]] = {word: [] for word in Word}
+    for fingerprint, alert in told.items():
+        found[heard(known.get(fingerprint), alert)].append(alert)
+    return found[Word.NEWS], found[Word.AGAIN]
+
+
+def as_told(
+    labels: Labels,
+    *,
+    now: datetime,
+    resolve_timeout: timedelta,
+    source: str,
+    annotations: Labels = Labels(),  # noqa: B008  immutable
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+    generator_url: str = "",
+) -> Alert:
+    """Read an alert from outside as Alertmanager does; all times aware UTC.
+
+    An end that has come means resolved; one in the future is when it counts as resolved unless
+    it is told again; without one that is `resolve_timeout` from now. Without a beginning it
+    begins now, or at its end if that is earlier.
+    """
+    over = ends_at is not None and ends_at <= now
+    begin = starts_at or (min(now, ends_at) if ends_at is not None else now)
+    return Alert(
+        labels=labels,
+        annotations=annotations,
+        status=AlertStatus.RESOLVED if over else AlertStatus.FIRING,
+        starts_at=begin,
+        ends_at=ends_at if over else None,
+        expires_at=None if over else ends_at or now + resolve_timeout,
+        source=source,
+        generator_url=generator_url,
+        dated=starts_at is not None,
+    )

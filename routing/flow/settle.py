@@ -1,0 +1,103 @@
+"""Alerts changed, or their mutes did: rows say so, and the incidents concerned hear of it."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routing.alerts.group import summed_up
+from routing.alerts.place import place_of
+from routing.alerts.route import GroupKey, group_of, policy_of
+from routing.flow.carry_out import carry_out
+from routing.flow.moment import Moment
+from routing.incidents.decide import Decision
+from routing.incidents.machine import begin, belongs, transition
+from storage.model.alert import Alert
+from storage.model.incident import Incident, IncidentId
+from storage.model.labels import Fingerprint
+from storage.model.standing import Standing
+from storage.sql import alerts as alert_rows
+from storage.sql import incidents, standing
+
+
+@dataclass(slots=True)
+class Tidings:
+    """Who is to hear of what: incidents that have an alert, and groups by their keys."""
+
+    incidents: dict[IncidentId, list[Alert]]
+    groups: dict[str, list[Alert]]
+    keys: dict[str, GroupKey]
+
+
+async def settle(
+    tx: AsyncConnection,
+    changed: Sequence[Standing],
+    began: Collection[Fingerprint],
+    moment: Moment,
+    *,
+    via: str,
+) -> list[Incident]:
+    """Store how alerts stand, find the incidents that hear of it and let the machine decide.
+
+    changed: alerts that changed; each once.  began: those of them that did not fire before.
+    Returns the incidents that changed. Raises StaleIncident where another writer was faster.
+    """
+    held = await alert_rows.holders(tx, [it.fingerprint for it in changed])
+    tidings = Tidings(defaultdict(list), defaultdict(list), {})
+    stands = []
+    for it in changed:
+        key = group_of(it.alert.labels, moment.playbook)
+        tidings.keys[str(key)] = key
+        place = place_of(
+            it.alert,
+            held[it.fingerprint],
+            began=it.fingerprint in began,
+            waiting=it.waiting,
+            routed=[str(key)],
+            mute_in=lambda _: None,
+        )
+        for incident, alert in place.told:
+            tidings.incidents[incident].append(alert)
+        for group in place.groups:
+            tidings.groups[group].append(it.alert)
+        stands.append(replace(it, waiting=place.waiting))
+    await standing.upsert_many(tx, stands)
+    decisions = await _decided(tx, tidings, moment)
+    return await carry_out(tx, decisions, moment, actor="tocsin", via=via)
+
+
+async def _decided(tx: AsyncConnection, tidings: Tidings, moment: Moment) -> list[Decision]:
+    """Let each incident that has news decide; a group without one that it belongs to opens one."""
+    latest = await incidents.latest_of_groups(tx, tidings.groups)
+    opening: dict[str, list[Alert]] = {}
+    for group, alerts in tidings.groups.items():
+        home = latest.get(group)
+        if home is not None and belongs(home, moment.now):
+            tidings.incidents[home.id] += alerts
+        else:
+            opening[group] = alerts
+    decisions = [
+        _opened(group, tidings.keys.get(group), alerts, moment) for group, alerts in opening.items()
+    ]
+    return decisions + await _changed(tx, tidings.incidents, moment)
+
+
+def _opened(group: str, key: GroupKey | None, alerts: Sequence[Alert], moment: Moment) -> Decision:
+    policy = policy_of(key or group_of(alerts[0].labels, moment.playbook), moment.playbook)
+    change = begin(IncidentId(0), group, summed_up(alerts), policy, moment.now)
+    return replace(moment.follow(None, change), alerts=tuple(alerts))
+
+
+async def _changed(
+    tx: AsyncConnection, joining: Mapping[IncidentId, Sequence[Alert]], moment: Moment
+) -> list[Decision]:
+    found = await incidents.get_many(tx, joining)
+    every = await alert_rows.of_incidents(tx, joining)
+    decisions = []
+    for id, news in joining.items():
+        incident = found[id]
+        stands = {alert.fingerprint: alert for alert in (*every[id], *news)}
+        change = transition(incident, summed_up(list(stands.values())), moment.now)
+        decisions.append(replace(moment.follow(incident, change), alerts=tuple(news)))
+    return decisions

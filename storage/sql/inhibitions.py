@@ -1,0 +1,45 @@
+"""Which firing alerts hide others, and which would be hidden: found by key, however many fire."""
+
+from collections.abc import Collection
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.model.labels import Fingerprint
+from storage.model.silence import Side
+from storage.sql.rows import as_row, chunks, upsert
+from storage.sql.schema import inhibitions
+
+
+async def replace_sides(
+    tx: AsyncConnection, alerts: Collection[Fingerprint], sides: Collection[Side]
+) -> None:
+    """Forget what part these alerts had, and store the parts that they have now."""
+    for some in chunks(set(alerts)):
+        await tx.execute(delete(inhibitions).where(inhibitions.c.fingerprint.in_(some)))
+    await upsert(tx, inhibitions, [as_row(side) for side in sides])
+
+
+async def forget_all(tx: AsyncConnection) -> None:
+    """Forget every part: the rules changed."""
+    await tx.execute(delete(inhibitions))
+
+
+async def by_keys(tx: AsyncConnection, keys: Collection[str], *, source: bool) -> list[Side]:
+    """Return the sources, or the targets, that these keys name."""
+    wanted = inhibitions.c.source if source else inhibitions.c.target
+    found: list[Side] = []
+    for some in chunks(set(keys)):
+        query = select(inhibitions).where(inhibitions.c.key.in_(some), wanted)
+        rows = await tx.execute(query.order_by(inhibitions.c.key, inhibitions.c.fingerprint))
+        found += [Side(**row._mapping) for row in rows]
+    return found
+
+
+async def of_alerts(tx: AsyncConnection, alerts: Collection[Fingerprint]) -> list[Side]:
+    """Return the parts that these alerts have."""
+    found: list[Side] = []
+    for some in chunks(set(alerts)):
+        query = select(inhibitions).where(inhibitions.c.fingerprint.in_(some))
+        found += [Side(**row._mapping) for row in await tx.execute(query)]
+    return found

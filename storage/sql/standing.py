@@ -1,0 +1,114 @@
+"""Alerts as they stand: every alert that any source told, by its fingerprint."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from storage.clock import Steady
+from storage.model.alert import Alert
+from storage.model.labels import Fingerprint
+from storage.model.standing import Known, Standing
+from storage.sql.rows import as_row, chunks, upsert
+from storage.sql.schema import STANDS, standing
+
+OWN = ("updated_at", "expires", "expired", "mutes", "waiting")
+SHORT = ("fingerprint", *(field.name for field in fields(Known)))
+
+
+def _row(it: Standing) -> dict[str, Any]:
+    own = {name: getattr(it, name) for name in OWN}
+    return {"fingerprint": it.fingerprint} | as_row(it.alert, "trace", "muted") | own
+
+
+def _standing(row: Any) -> Standing:
+    values = dict(row._mapping)
+    del values["fingerprint"]
+    own = {name: values.pop(name) for name in OWN}
+    return Standing(alert=Alert(**values), **own)
+
+
+async def upsert_many(tx: AsyncConnection, rows: Collection[Standing]) -> None:
+    """Store how alerts stand; of equal ones the last counts."""
+    last = {it.fingerprint: it for it in rows}
+    await upsert(tx, standing, [_row(it) for it in last.values()])
+
+
+async def refresh_many(tx: AsyncConnection, rows: Collection[Standing]) -> None:
+    """Note that known alerts were told again: texts, value and expiry, nothing else."""
+    if not rows:
+        return
+    names = ("annotations", "value", "generator_url", "expires_at", "updated_at", "expires")
+    change: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+    statement = update(standing).where(standing.c.fingerprint == bindparam("key")).values(change)
+    last = {it.fingerprint: _row(it) for it in rows}
+    told = [
+        {"key": key, **{f"new_{name}": row[name] for name in names}}
+        for key, row in sorted(last.items())
+    ]
+    await tx.execute(statement, told)
+
+
+async def known(
+    tx: AsyncConnection, fingerprints: Collection[Fingerprint]
+) -> dict[Fingerprint, Known]:
+    """Return of each alert that was ever told what decides whether something is news; cheap."""
+    columns = [standing.c[name] for name in SHORT]
+    found = {}
+    for some in chunks(set(fingerprints)):
+        for key, *values in await tx.execute(
+            select(*columns).where(standing.c.fingerprint.in_(some))
+        ):
+            found[key] = Known(**dict(zip(SHORT[1:], values, strict=True)))
+    return found
+
+
+async def by_fingerprints(
+    tx: AsyncConnection, fingerprints: Collection[Fingerprint]
+) -> dict[Fingerprint, Standing]:
+    """Return those alerts that were ever told (and are still remembered)."""
+    found = {}
+    for some in chunks(set(fingerprints)):
+        for row in await tx.execute(select(standing).where(standing.c.fingerprint.in_(some))):
+            found[row.fingerprint] = _standing(row)
+    return found
+
+
+async def firing(tx: AsyncConnection) -> list[Standing]:
+    """Return every alert that fires, heard or not, in the order of their fingerprints."""
+    query = select(standing).where(STANDS).order_by(standing.c.fingerprint)
+    return [_standing(row) for row in await tx.execute(query)]
+
+
+async def firing_after(tx: AsyncConnection, last: str, limit: int) -> list[Standing]:
+    """Return up to `limit` firing alerts behind the fingerprint `last` ('' for the first page)."""
+    query = select(standing).where(STANDS, standing.c.fingerprint > last)
+    rows = await tx.execute(query.order_by(standing.c.fingerprint).limit(limit))
+    return [_standing(row) for row in rows]
+
+
+async def expired(tx: AsyncConnection, now: Steady, limit: int) -> list[Standing]:
+    """Return up to `limit` firing alerts whose time ran out, the longest overdue first."""
+    query = select(standing).where(STANDS, standing.c.expires <= now)
+    ordered = query.order_by(standing.c.expires, standing.c.fingerprint).limit(limit)
+    return [_standing(row) for row in await tx.execute(ordered)]
+
+
+async def count_firing(tx: AsyncConnection) -> int:
+    """Return how many alerts fire, heard or not."""
+    return await tx.scalar(select(func.count()).select_from(standing).where(STANDS)) or 0
+
+
+async def set_mutes(tx: AsyncConnection, rows: Sequence[Standing]) -> None:
+    """Note why alerts are not heard, and which groups are to hear of them later."""
+    if not rows:
+        return
+    statement = update(standing).where(standing.c.fingerprint == bindparam("key"))
+    statement = statement.values(mutes=bindparam("new_mutes"), waiting=bindparam("new_waiting"))
+    told = [
+        {"key": it.fingerprint, "new_mutes": it.mutes, "new_waiting": it.waiting}
+        for it in sorted(rows, key=lambda it: it.fingerprint)
+    ]
+    await tx.execute(statement, told)
