@@ -38,6 +38,8 @@ def read_alert(entry: Any, source: str, now: datetime) -> Alert:
         starts_at=min(started or ended or now, now),
         ends_at=min(ended or now, now) if over else None,
         source=source,
+        generator_url=link,
+        dated=started is not None,
     )
 
 

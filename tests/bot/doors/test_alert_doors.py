@@ -27,6 +27,8 @@ DISK_FULL = Alert(
     annotations=Labels.of({"summary": "db1 is full"}),
     starts_at=datetime(2026, 3, 2, 11, 58, 0, 123456, tzinfo=UTC),
     source="old",
+    generator_url="http://prometheus/graph?g0.expr=up",
+    dated=True,
 )
 
 
