@@ -15,10 +15,12 @@ UNTOLD = ("__name__", "alertname", "severity", "category", "dedup_key")
 def summed_up(alerts: Sequence[Alert]) -> AlertsChanged:
     """Tell the incident what all its alerts (at least one) amount to now.
 
-    Severity and category come from the most urgent among those firing.
+    Severity and category come from the most urgent among those firing, if any is heard among
+    those heard.
     """
     firing = [alert for alert in alerts if alert.is_firing]
-    first = urgent_first(alerts)[0]
+    heard = [alert for alert in firing if not alert.muted]
+    first = urgent_first(heard or alerts)[0]
     silent = [alert.no_data_since for alert in firing if alert.no_data_since is not None]
     return AlertsChanged(
         firing=len(firing),
@@ -27,7 +29,14 @@ def summed_up(alerts: Sequence[Alert]) -> AlertsChanged:
         severity=first.severity,
         category=first.category,
         no_data_since=max(silent) if silent and len(silent) == len(firing) else None,
+        muted="" if heard or not firing else _muted_by(firing),
     )
+
+
+def _muted_by(firing: Sequence[Alert]) -> str:
+    """Say who mutes them: the most frequent answer, and that there are others."""
+    (first, count), *others = Counter(sorted(alert.muted for alert in firing)).most_common()
+    return f"{first} and others" if others and count < len(firing) else first
 
 
 def urgent_first(alerts: Sequence[Alert]) -> list[Alert]:

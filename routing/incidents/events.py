@@ -14,6 +14,7 @@ class AlertsChanged:
     firing, total: alerts firing now, and all that ever belonged to the incident.
     severity:      the most urgent among those firing (unchanged where none fires).
     no_data_since: all that fires is held only because samples stopped coming, since then.
+    muted:         who keeps all that fires from being heard; empty where any of it is heard.
     """
 
     firing: int
@@ -22,6 +23,7 @@ class AlertsChanged:
     severity: Severity
     category: Category
     no_data_since: datetime | None = None
+    muted: str = ""
 
 
 @dataclass(frozen=True, slots=True)

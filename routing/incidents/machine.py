@@ -3,12 +3,12 @@
 from dataclasses import replace
 from datetime import datetime
 
+from routing.incidents.asking import NO_TIMERS, ask_from_the_start, begin_again, take_step
 from routing.incidents.effects import (
     Announce,
     CancelTimer,
     Effects,
     Hush,
-    PageStep,
     SetTimer,
     Tell,
     TellAdmins,
@@ -28,13 +28,12 @@ from routing.incidents.events import (
     SnoozeEnded,
     Undelivered,
 )
+from routing.incidents.muting import gathered, heard_again, hush, muted, was_told
 from storage.errors import NotAllowed
 from storage.model.incident import Incident, IncidentId, Status
 from storage.model.person import PersonId
 from storage.model.policy import Policy
 from storage.model.timer import TimerKind
-
-NO_TIMERS: Effects = tuple(CancelTimer(kind) for kind in TimerKind)
 
 
 def begin(
@@ -59,7 +58,7 @@ def begin(
         return Transition(
             incident=incident, effects=(wait,), what="opened", because="alerts began to fire"
         )
-    incident, effects = _ask_from_the_start(incident)
+    incident, effects = ask_from_the_start(incident)
     return Transition(
         incident=incident, effects=effects, what="opened", because="alerts began to fire"
     )
@@ -111,16 +110,21 @@ def _alerts_changed(incident: Incident, change: AlertsChanged, now: datetime) ->
         severity=change.severity if worse or (fresh and change.firing) else incident.severity,
         category=change.category if change.firing else incident.category,
         no_data_since=change.no_data_since,
+        muted=change.muted if change.firing else incident.muted,
     )
     if not incident.status.is_open:
         return _alerts_after_the_end(incident, after, now)
     if not change.firing:
         return _cleared(after, now)
-    if worse and incident.status is not Status.GATHERING:
+    if after.muted and not incident.muted:
+        return muted(after)
+    if incident.muted and not after.muted and not (worse and incident.status is Status.TRIGGERED):
+        return _worse(after) if worse and incident.owner else heard_again(after)
+    if worse and not after.muted and incident.status is not Status.GATHERING:
         return _worse(after)
     if after == incident:
         return Transition(incident=incident)
-    if incident.status is Status.GATHERING:
+    if not was_told(incident):
         return Transition(incident=after)
     if after.no_data_since != incident.no_data_since:
         return Transition(
@@ -141,12 +145,14 @@ def _alerts_after_the_end(incident: Incident, after: Incident, now: datetime) ->
         return Transition(incident=after)
     if incident.quiet:
         return Transition(incident=after)
+    if after.muted:
+        return Transition(incident=incident)
     if not belongs(incident, now):
         return Transition(incident=incident)
     reopened = replace(
         after, resolved_at=None, resolved_by=None, cleared_at=None, round=incident.round + 1
     )
-    reopened, effects = _ask_from_the_start(reopened)
+    reopened, effects = ask_from_the_start(reopened)
     return Transition(
         incident=reopened, effects=effects, what="reopened", because="the trouble is back"
     )
@@ -154,7 +160,7 @@ def _alerts_after_the_end(incident: Incident, after: Incident, now: datetime) ->
 
 def _cleared(incident: Incident, now: datetime) -> Transition:
     """Nothing fires any more: it resolves by itself."""
-    told = incident.status is not Status.GATHERING
+    told = was_told(incident)
     after = replace(
         incident,
         status=Status.RESOLVED,
@@ -163,9 +169,11 @@ def _cleared(incident: Incident, now: datetime) -> Transition:
         resolved_by=None,
         snoozed_until=None,
         no_data_since=None,
+        muted="",
     )
-    over = Tell(incident.rung, "over", "resolved by itself")
-    effects: Effects = (*NO_TIMERS, Hush(), over, Announce()) if told else NO_TIMERS
+    # Of what was muted to its end nobody is told, as with Alertmanager; the rooms show it.
+    over = () if incident.muted else (Tell(incident.rung, "over", "resolved by itself"),)
+    effects: Effects = (*NO_TIMERS, Hush(), *over, Announce()) if told else NO_TIMERS
     because = "all alerts cleared" if told else "all alerts cleared before anybody was told"
     return Transition(incident=after, effects=effects, what="resolved", because=because)
 
@@ -178,7 +186,7 @@ def _worse(incident: Incident) -> Transition:
         return Transition(
             incident=incident, effects=(tell, Announce()), what="worse", because=because
         )
-    return _begin_again(incident, because, what="worse")
+    return begin_again(incident, because, what="worse")
 
 
 def _time_passed(
@@ -188,8 +196,10 @@ def _time_passed(
     """Take a due step, or recognise that the timer comes late and change nothing."""
     status, here = incident.status, incident.round
     match event:
+        case GroupReady() if status is Status.GATHERING and incident.muted:
+            return gathered(incident)
         case GroupReady() if status is Status.GATHERING:
-            after, effects = _ask_from_the_start(incident)
+            after, effects = ask_from_the_start(incident)
             return Transition(
                 incident=after, effects=effects, what="triggered", because="group complete"
             )
@@ -202,22 +212,29 @@ def _time_passed(
         ):
             return _not_delivered(incident, step)
         case AckExpired(at) if status is Status.ACKNOWLEDGED and at == here:
-            return _begin_again(incident, f"the acknowledgement by {incident.owner} is over")
+            return _let_go(incident, f"the acknowledgement by {incident.owner} is over")
         case SnoozeEnded(at) if status is Status.SNOOZED and at == here:
-            return _begin_again(incident, f"the snooze by {incident.owner} is over")
+            return _let_go(incident, f"the snooze by {incident.owner} is over")
     return Transition(incident=incident)
+
+
+def _let_go(incident: Incident, because: str) -> Transition:
+    """Nobody has it any more: begin again, or wait for the end of what mutes it."""
+    if incident.muted:
+        return hush(incident, f"{because}; muted, {incident.muted}")
+    return begin_again(incident, because)
 
 
 def _next_step(incident: Incident, because: str) -> Transition:
     """Take the following step; after the final one begin again and tell an administrator."""
     if incident.step + 1 < len(incident.policy.steps):
-        after, effects = _take(incident, incident.step + 1)
+        after, effects = take_step(incident, incident.step + 1)
         because = f"step {after.step + 1} of {len(incident.policy.steps)}: {because}"
         return Transition(
             incident=after, effects=(*effects, Announce()), what="step", because=because
         )
     finished = f"policy {incident.policy.name!r} is finished: {because}"
-    again = _begin_again(incident, f"{finished}; beginning again", what="repeat")
+    again = begin_again(incident, f"{finished}; beginning again", what="repeat")
     tell = TellAdmins(f"finished/{incident.round}", finished)
     return replace(again, effects=(*again.effects, tell))
 
@@ -234,7 +251,7 @@ def _not_delivered(incident: Incident, step: int) -> Transition:
         return Transition(
             incident=after, effects=(tell, Announce()), what="not delivered", because=because
         )
-    after, effects = _take(after, step + 1)
+    after, effects = take_step(after, step + 1)
     return Transition(
         incident=after,
         effects=(*effects, tell, Announce()),
@@ -300,7 +317,7 @@ def _passed_on(incident: Incident, by: PersonId, because: str) -> Transition:
     if incident.status is Status.TRIGGERED:
         return _next_step(incident, because)
     if incident.status is Status.GATHERING:
-        after, effects = _ask_from_the_start(incident)
+        after, effects = ask_from_the_start(incident)
         effects = (CancelTimer(TimerKind.GROUP_READY), *effects)
         return Transition(incident=after, effects=effects, what="triggered", because=because)
     free = replace(
@@ -325,44 +342,6 @@ def _answered(
     because = _said(f"{what} by {by}", note)
     effects: Effects = (*NO_TIMERS, Hush(), *timers, Tell(others, told, because), Announce())
     return Transition(incident=after, effects=effects, what=what, because=because)
-
-
-def _begin_again(incident: Incident, because: str, what: str = "triggered") -> Transition:
-    """Start the policy over in a new round."""
-    after, effects = _ask_from_the_start(replace(incident, round=incident.round + 1))
-    return Transition(
-        incident=after, effects=(*NO_TIMERS, Hush(), *effects), what=what, because=because
-    )
-
-
-def _ask_from_the_start(incident: Incident) -> tuple[Incident, Effects]:
-    """Trigger: take the first step now, or when its delay is over."""
-    after = replace(
-        incident,
-        status=Status.TRIGGERED,
-        step=-1,
-        owner=None,
-        acknowledged_at=None,
-        snoozed_until=None,
-        undelivered=False,
-    )
-    delay = after.policy.steps[0].after
-    if delay and after.severity.escalates:
-        wait = SetTimer(TimerKind.ESCALATE, delay, after.round, 0)
-        return after, (wait, Announce())
-    after, effects = _take(after, 0)
-    return after, (*effects, Announce())
-
-
-def _take(incident: Incident, step: int) -> tuple[Incident, Effects]:
-    """Ask the people of `step`, and set the timer for what follows if nobody answers."""
-    page = PageStep(incident.round, step)
-    after = replace(incident, step=step)
-    if not incident.severity.escalates:
-        return after, (page,)
-    steps, following = incident.policy.steps, step + 1
-    wait = steps[following].after if following < len(steps) else incident.policy.repeat_after
-    return after, (page, SetTimer(TimerKind.ESCALATE, wait, incident.round, following))
 
 
 def _said(fact: str, note: str) -> str:

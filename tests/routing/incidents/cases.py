@@ -33,6 +33,7 @@ POLICY = Policy(
     repeat_after=timedelta(minutes=15),
 )
 TITLE = "CheckoutSlow"
+MUTED = "silence 7 by ada until 2026-03-02 14:00 UTC"
 
 
 def incident(status: Status = Status.TRIGGERED, **more: object) -> Incident:
@@ -69,6 +70,8 @@ STANDING: dict[str, Incident] = {
     "triggered": incident(),
     "acknowledged": incident(Status.ACKNOWLEDGED),
     "snoozed": incident(Status.SNOOZED),
+    "muted": incident(Status.MUTED, round=1, step=-1, muted=MUTED),
+    "acknowledged and muted": incident(Status.ACKNOWLEDGED, muted=MUTED),
     "resolved": incident(Status.RESOLVED),
     "resolved by hand, still firing": incident(
         Status.RESOLVED, firing=1, quiet=True, resolved_by=ADA, cleared_at=None
@@ -78,6 +81,7 @@ EVENTS: dict[str, Event] = {
     "all alerts clear": changed(firing=0),
     "alerts fire again or still": changed(),
     "one more alert fires": changed(firing=2, total=2),
+    "all that fires is muted": changed(muted=MUTED),
     "samples stop coming": changed(no_data_since=NOON),
     "group wait over": GroupReady(),
     "next step due": EscalationDue(0, 1),

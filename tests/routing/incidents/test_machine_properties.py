@@ -36,6 +36,7 @@ alerts = st.builds(
     title=st.just("CheckoutSlow"),
     severity=st.sampled_from(Severity),
     category=st.sampled_from(Category),
+    muted=st.sampled_from(["", "silence 1", "silence 2"]),
 )
 events: st.SearchStrategy[Event] = st.one_of(
     alerts,
@@ -108,8 +109,23 @@ def test_what_escalates_always_has_a_timer(story: list[Event]) -> None:
             assert TimerKind.ACK_EXPIRES in running
         if after.status is Status.SNOOZED:
             assert TimerKind.SNOOZE_ENDS in running
-        if after.status is Status.RESOLVED:
+        if after.status in (Status.RESOLVED, Status.MUTED):
             assert not running & set(TimerKind)
+
+
+@given(st.lists(events, max_size=30))
+def test_what_is_muted_waits_for_the_end_of_it_and_rings_nobody(story: list[Event]) -> None:
+    """Nothing but a person's word rings it; when it is heard again it asks at once, or has been
+    answered."""
+    for before, event, after, effects in walk(story):
+        if after.status is Status.MUTED:
+            assert after.muted
+        rings = any(isinstance(effect, PageStep) for effect in effects)
+        if rings and after.muted and not isinstance(event, Escalate):
+            assert before.status is Status.TRIGGERED
+        heard = before.muted and not after.muted and after.status.is_open
+        if before.status is Status.MUTED and heard:
+            assert after.status is not Status.MUTED
 
 
 @given(st.lists(events, max_size=30))
