@@ -46,6 +46,7 @@ from routing.flow.deliver import Sender
 from routing.flow.desks import Desks
 from routing.flow.evaluate import Judge
 from routing.flow.hear import Hearing
+from routing.flow.heartbeats import Heartbeats
 from routing.flow.housekeeping import Housekeeper
 from routing.flow.receive import Receiver
 from routing.flow.timers import TimerLoop
@@ -125,6 +126,7 @@ class App:
             settings=self.settings,
         )
         self.hearing = Hearing(self.database, self.clock, self.receiver, self.desks.incidents)
+        self.heartbeats = Heartbeats(self.database, self.clock, self.playbook, self.receiver)
         self.judge = Judge(
             metrics=self.numbers.metrics,
             receiver=self.receiver,
@@ -238,6 +240,7 @@ class App:
             links=self.links,
             hearing=self.hearing,
             twilio=self.telephony.door,
+            heartbeats=self.heartbeats,
             is_accepting=lambda: self._accepting,
             more_routes=self.mouth.routes() if self.mouth is not None else (),
         )
@@ -315,6 +318,9 @@ def keys_of(config: Config) -> Keys:
         people_tokens={entry.person: entry.token.reveal() for entry in config.server.tokens},
         console_person=PersonId(person) if person else None,
         body_bytes=body_limits(config),
+        heartbeat_tokens={
+            name: it.token.reveal() for name, it in config.heartbeats.items() if it.token
+        },
         mappings={name: s.mapping.compiled() for name, s in sources.items() if s.mapping},
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from storage.model.alert import Severity
+from storage.model.heartbeat import Heartbeat
 from storage.model.labels import Labels, Matcher
 from storage.model.person import OnCallList, Permission, Person, PersonId
 from storage.model.policy import Policy
@@ -71,6 +72,7 @@ class Playbook:
     wants_alerts: frozenset[str] = frozenset()
     sources: Mapping[str, Source] = field(default_factory=dict)
     resolve_timeout: timedelta = timedelta(minutes=5)
+    heartbeats: Mapping[str, Heartbeat] = field(default_factory=dict)
     failover_after: timedelta = timedelta(seconds=60)
     link: str = ""
     console: str = ""

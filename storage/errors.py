@@ -4,6 +4,7 @@
     ├── ConfigError          the configuration (or a rule file) cannot be used
     ├── UnknownIncident      no incident has this number
     ├── UnknownSilence       no silence has this number
+    ├── UnknownHeartbeat     nobody expects a heartbeat of this name
     ├── StaleIncident        another writer was faster; decide again
     ├── NotAllowed           the status, or the person's rights, forbid it
     ├── MetricsUnavailable   the numbers cannot be had now
@@ -34,6 +35,15 @@ class UnknownIncident(BotError):
 
 class UnknownSilence(BotError):
     """No silence has the number that was asked for."""
+
+
+class UnknownHeartbeat(BotError):
+    """Nobody expects a heartbeat of the name that was called."""
+
+    def __init__(self, got: str, known: Iterable[str]) -> None:
+        listed = ", ".join(sorted(known)) or "none"
+        hint = nearest(got, known)
+        super().__init__(f"no heartbeat is called {got[:80]!r}; {hint}known: {listed}")
 
 
 class StaleIncident(BotError):

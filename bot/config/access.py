@@ -38,6 +38,11 @@ def _tokens(inspection: Inspection) -> None:
         for name, source in config.sources.items()
         if source.token is not None
     ]
+    given += [
+        (("heartbeats", name, "token"), heartbeat.token, f"heartbeats.{name}")
+        for name, heartbeat in config.heartbeats.items()
+        if heartbeat.token is not None
+    ]
     for way, token, whose in given:
         if (first := seen.setdefault(token, whose)) != whose:
             inspection.add(way, f"this token is also that of {first}; expected another for each")
@@ -64,13 +69,15 @@ def _listening(inspection: Inspection) -> None:
     listen = config.server.listen
     if listen.is_loopback:
         return
-    for name, source in config.sources.items():
-        if source.token is None and not inspection.places.has("sources", name, "token"):
+    callers = [("sources", name, it.token) for name, it in config.sources.items()]
+    callers += [("heartbeats", name, it.token) for name, it in config.heartbeats.items()]
+    for section, name, token in callers:
+        if token is None and not inspection.places.has(section, name, "token"):
             inspection.add_at_key(
-                "sources",
+                section,
                 name,
-                f"this source has no token, and {listen} can be reached from other machines; "
-                "expected a token, or a loopback address in server.listen",
+                f"this {section[:-1]} has no token, and {listen} can be reached from other "
+                "machines; expected a token, or a loopback address in server.listen",
             )
     if not inspection.names("sources") and not inspection.places.has("server", "tokens"):
         inspection.add(

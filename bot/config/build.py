@@ -39,6 +39,7 @@ def playbook(config: Config) -> Playbook:
         wants_alerts=frozenset(n for n, it in config.opened.items() if it.kind.wants_alerts),
         sources=_sources(config),
         resolve_timeout=config.alerts.resolve_timeout,
+        heartbeats={name: it.built(name) for name, it in config.heartbeats.items()},
         failover_after=config.delivery.failover_after,
         link=config.server.public_url or "",
         console=_console(config),

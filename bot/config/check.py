@@ -43,7 +43,7 @@ def check(inspection: Inspection) -> None:
 
 def _names(inspection: Inspection) -> None:
     """Names are typed by people and stand in the keys of messages."""
-    for section in ("people", "oncall", "policies", "sources"):
+    for section in ("people", "oncall", "policies", "sources", "heartbeats"):
         for name in sorted(inspection.names(section)):
             if not _NAME.fullmatch(name):
                 expected = "expected letters and digits, with . _ - between them"

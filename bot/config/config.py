@@ -29,6 +29,7 @@ from bot.config.fields import (
     TimeZone,
     Url,
 )
+from bot.config.heartbeats import HeartbeatRule
 from bot.config.limits import SenderLimitsSection
 from bot.config.mapping import MappingSection
 from bot.config.personal import PersonalRuleSection, QuietSection
@@ -264,6 +265,7 @@ class Config(Section):
     channels: dict[str, Any] = {}
     delivery: Delivery = Delivery()
     heartbeat: HeartbeatSection | None = None
+    heartbeats: dict[Text, HeartbeatRule] = {}
     console: Console = Console()
     reports: ReportsSection = ReportsSection()
     commands: Commands = Commands()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bot.doors.mapping import Mapped
     from bot.web.twilio import TwilioDoor
     from routing.flow.hear import Hearing
+    from routing.flow.heartbeats import Heartbeats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,7 @@ class Keys:
     people_tokens: person -> bearer token of the JSON API.
     console_person: who speaks at the page; None: commands are refused there.
     body_bytes:    source name -> the largest body that it may send; none: that of `Limits`.
+    heartbeat_tokens: heartbeat name -> its token; those without may call over loopback.
     mappings:      source name -> how its own JSON becomes alerts.
     """
 
@@ -56,6 +58,7 @@ class Keys:
     people_tokens: Mapping[str, str] = field(default_factory=dict)
     console_person: PersonId | None = None
     body_bytes: Mapping[str, int] = field(default_factory=dict)
+    heartbeat_tokens: Mapping[str, str] = field(default_factory=dict)
     mappings: "Mapping[str, Mapped]" = field(default_factory=dict)
 
 
@@ -111,6 +114,7 @@ class Parts:
     twilio:        what Twilio's requests reach; None: it cannot reach us.
     links:         reads the signed links of messages; None: no page answers them.
     hearing:       takes what other systems tell; None: there are no doors for them.
+    heartbeats:    hears who is expected to call; None: nobody is.
     more_routes:   what a channel (Slack over HTTP) or a special run (the demo) adds.
     page_extras:   scripts of our own that the console page loads besides (the demo's).
     """
@@ -132,5 +136,6 @@ class Parts:
     links: "AnswerLinks | None" = None
     hearing: "Hearing | None" = None
     twilio: "TwilioDoor | None" = None
+    heartbeats: "Heartbeats | None" = None
     more_routes: Sequence[BaseRoute] = ()
     page_extras: Sequence[str] = ()

@@ -15,7 +15,17 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from bot.ingest.format import BadPayload, TooLarge
-from bot.web import answer_links, api, api_prometheus, doors, ingest, pages, reload, twilio
+from bot.web import (
+    answer_links,
+    api,
+    api_prometheus,
+    doors,
+    heartbeats,
+    ingest,
+    pages,
+    reload,
+    twilio,
+)
 from bot.web.auth import is_loopback
 from bot.web.headers import SafeHeaders
 from bot.web.parts import Parts
@@ -27,6 +37,7 @@ from storage.errors import (
     QueryError,
     StaleIncident,
     StorageUnavailable,
+    UnknownHeartbeat,
     UnknownIncident,
 )
 
@@ -35,6 +46,7 @@ log = structlog.get_logger(__name__)
 STATUS: Mapping[type[BotError], int] = {
     TooLarge: 413,
     BadPayload: 400,
+    UnknownHeartbeat: 404,
     QueryError: 400,
     NotAllowed: 403,
     UnknownIncident: 404,
@@ -51,6 +63,7 @@ def build(parts: Parts) -> Starlette:
     routes: list[BaseRoute] = [
         *(ingest.routes(parts) if parts.takes_samples else ()),
         *doors.routes(parts),
+        *heartbeats.routes(parts),
         Route("/-/healthy", watch.healthy),
         Route("/-/ready", watch.ready),
         Route("/metrics", watch.metrics),

@@ -351,3 +351,16 @@ phones = Table(
     Column("code_ends_at", UtcDateTime),
     Column("code_tries", Integer, nullable=False),
 )
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("name", PlainText, primary_key=True),
+    Column("since", Double, nullable=False),
+    Column("since_at", UtcDateTime, nullable=False),
+    Column("heard", Double),
+    Column("heard_at", UtcDateTime),
+    Column("failed", Boolean, nullable=False),
+    Column("said", PlainText, nullable=False),
+    Column("alarmed", LabelsText, nullable=False),
+)

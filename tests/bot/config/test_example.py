@@ -73,7 +73,7 @@ FREE = {
     ".people", ".oncall", ".policies", ".sources", ".severities",
     ".people.*.addresses", ".policies.*.rooms.*",
     ".storage.metrics.prometheus.headers", ".storage.forward.headers",
-    ".scrape.*.params", ".scrape.*.labels",
+    ".scrape.*.params", ".scrape.*.labels", ".heartbeats", ".heartbeats.*.labels",
     *(f".sources.*.mapping.{key}" for key in ("labels", "annotations", "severities")),
     ".reports.performance.figures", ".reports.performance.services",
     ".reports.performance.services.*.figures",

@@ -5,13 +5,10 @@ from pathlib import Path
 import pytest
 
 from bot.config.channels import names
+from bot.config.config import Config
 from tests.bot.config.town import ENVIRON, SOUND, faults, read, spoilt
 
-SECTIONS = (
-    "alerts, channels, commands, console, default_policy, delivery, heartbeat, log, oncall, "
-    "own_host, people, policies, reports, routes, rules, scrape, server, severities, sources, "
-    "storage"
-)
+SECTIONS = ", ".join(sorted(Config.model_fields))
 PERSON = "addresses, contacts, email, name, permission, phone, quiet_hours, rules, slack, timezone"
 MAIL = "{host: mx, from_address: t@x.org, tls: off, username: t, password: very-secret}"
 MAIL_BY_CA = MAIL.replace("off", "starttls, ca_file: ca.pem")
