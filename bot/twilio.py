@@ -1,12 +1,13 @@
 """Twilio's parts, put together: channels that it calls back, the mouth for SMS, the door."""
 
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from bot.channels.sms import Sms, SmsOptions
 from bot.channels.twilio import TakesCallbacks
+from bot.channels.voice import Voice
+from bot.channels.voice_token import CallTokens
 from bot.chat.sms import SmsMouth
-from bot.config.fields import Listen
+from bot.chat.voice import VoiceMouth
 from bot.web.twilio import TwilioDoor
 from routing.flow.phones import PhoneBook
 
@@ -14,17 +15,6 @@ if TYPE_CHECKING:
     from bot.app import App
 
 CHANNELS = ("sms", "voice")
-
-
-def place_of(public_url: str | None) -> str:
-    """Return our address where Twilio can reach it; empty where it is none or this machine's own.
-
-    >>> place_of("https://tocsin.example.com"), place_of("http://127.0.0.1:9099"), place_of(None)
-    ('https://tocsin.example.com', '', '')
-    """
-    address = (public_url or "").rstrip("/")
-    host = urlsplit(address).hostname or ""
-    return address if host and not Listen(host, 0).is_loopback else ""
 
 
 class Telephony:
@@ -45,18 +35,22 @@ class Telephony:
             book = PhoneBook(app.database, app.clock, verify=options.verify)
             channel.take_book(book)
             self.mouth = SmsMouth(channel, app.desks, book)
-        place = place_of(app.config.server.public_url)
+        place = app.config.server.called_at
         if not place or not opened:
             return
         for name in opened:
             channel = app.channels[name][1]
             if isinstance(channel, TakesCallbacks):
                 channel.take_callbacks(place, secret)
+        calls = app.channels["voice"][1] if "voice" in opened else None
         tokens = dict.fromkeys(it.options.auth_token.reveal() for it in opened.values())
         self.door = TwilioDoor(
             place=place,
             tokens=tuple(tokens),
             told=app.sender.outcomes.told,
             sms=self.mouth,
+            voice=VoiceMouth(calls, app.desks, place, CallTokens(secret))
+            if isinstance(calls, Voice)
+            else None,
             book=book,
         )

@@ -54,6 +54,7 @@ class Playbook:
     by_severity: the channels (or the word `chat`) that a step without `by` uses.
     chat:        names of the open channels that are chat.
     silent:      names of further channels that ring nobody (mail).
+    pages_only:  names of those that ask and never tell news.
     wants_alerts: names of those whose rooms take the alerts themselves.
     resolve_timeout: an alert from a source that names no end is over unless repeated within this.
     failover_after: a critical page unsent after this goes to the person's next channel.
@@ -69,6 +70,7 @@ class Playbook:
     by_severity: Mapping[Severity, tuple[str, ...]] = field(default_factory=lambda: BY_SEVERITY)
     chat: frozenset[str] = frozenset()
     silent: frozenset[str] = frozenset()
+    pages_only: frozenset[str] = frozenset()
     wants_alerts: frozenset[str] = frozenset()
     sources: Mapping[str, Source] = field(default_factory=dict)
     resolve_timeout: timedelta = timedelta(minutes=5)

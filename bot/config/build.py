@@ -36,6 +36,7 @@ def playbook(config: Config) -> Playbook:
         by_severity={**BY_SEVERITY, **config.severities},
         chat=config.chat_channels,
         silent=frozenset(n for n, it in config.opened.items() if not it.kind.wakes),
+        pages_only=frozenset(n for n, it in config.opened.items() if it.kind.pages_only),
         wants_alerts=frozenset(n for n, it in config.opened.items() if it.kind.wants_alerts),
         sources=_sources(config),
         resolve_timeout=config.alerts.resolve_timeout,

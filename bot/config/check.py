@@ -85,7 +85,7 @@ def _contacts(inspection: Inspection, name: str) -> None:
         way: Way = ("people", name, "contacts", place)
         inspection.refers(way, "channel", channel, inspection.names("channels"))
         if channel in inspection.config.channels and not person.address(name, channel):
-            own = {"slack": "slack", "sms": "phone", "email": "email"}
+            own = {"slack": "slack", "sms": "phone", "voice": "phone", "email": "email"}
             key = own.get(channel, f"addresses.{channel}")
             inspection.add(way, f"{name} has no address for {channel}; expected it in `{key}`")
 

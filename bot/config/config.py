@@ -7,6 +7,7 @@ each key to the people who write them.
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -74,6 +75,12 @@ class Server(Section):
     max_body: Size = 4 * 1024**2
     max_unpacked: Size = 16 * 1024**2
 
+    @property
+    def called_at(self) -> str:
+        """Where machines elsewhere reach it, without a slash at the end; empty: nowhere."""
+        host = urlsplit(self.public_url or "").hostname or ""
+        return (self.public_url or "").rstrip("/") if not Listen(host, 0).is_loopback else ""
+
 
 class Samples(Section):
     """What the store of samples keeps, and what it refuses. `storage.series.options` explains.
@@ -136,7 +143,7 @@ class OwnHost(Section):
 class PersonSection(Section):
     """Somebody who can be paged or may give commands.
 
-    slack:     member id (profile > Copy member ID).  phone: E.164, for SMS.
+    slack:     member id (profile > Copy member ID).  phone: E.164, for SMS and calls.
     email:     where mails go.
     addresses: channel name -> address, for any other channel.
     contacts:  channels in the order in which they are tried; none: chat first, then the others.
@@ -158,7 +165,8 @@ class PersonSection(Section):
     def address(self, own_name: str, channel: str) -> str:
         """Return where this person is reached on a channel; empty: nowhere."""
         phone = self.phone
-        known = {"slack": self.slack, "sms": phone, "phone": phone, "console": own_name}
+        known = {"slack": self.slack, "sms": phone, "voice": phone, "phone": phone}
+        known["console"] = own_name
         known["email"] = self.email
         return self.addresses.get(channel) or known.get(channel) or ""
 

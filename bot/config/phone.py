@@ -32,3 +32,11 @@ def parse_phone(text: str) -> str:
     if not phonenumbers.is_valid_number(number):
         raise ValueError(f"found {text[:40]!r}, a number that nobody in {country} can have")
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def is_landline(number: str) -> bool:
+    """Say whether an E.164 number is certainly a landline, which takes no SMS."""
+    import phonenumbers
+
+    kind = phonenumbers.number_type(phonenumbers.parse(number, None))
+    return bool(kind == phonenumbers.PhoneNumberType.FIXED_LINE)

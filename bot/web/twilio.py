@@ -18,12 +18,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from bot.channels import sms as sms_channel
+from bot.channels import voice_proof as calls
 from bot.channels.sms_proof import STOPPED, code_of, proof
 from routing.delivery.channel import Receipt
 from routing.flow.phones import PhoneBook
 
 if TYPE_CHECKING:
     from bot.chat.sms import SmsMouth
+    from bot.chat.voice import VoiceMouth
     from bot.web.parts import Parts
 
 log = structlog.get_logger(__name__)
@@ -31,6 +33,7 @@ log = structlog.get_logger(__name__)
 LARGEST = 64 * 1024  # bytes of a form; Twilio's have a few hundred
 BODY_WITHIN = 10.0  # seconds
 NOTHING = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+CALL = "/twilio/voice/{token}"
 Form = dict[str, str]
 Told = Callable[[str, Receipt], Awaitable[bool]]
 """Takes (channel, what became of a message)."""
@@ -49,6 +52,7 @@ class TwilioDoor:
     tokens: tuple[str, ...]
     told: Told
     sms: "SmsMouth | None" = None
+    voice: "VoiceMouth | None" = None
     book: PhoneBook | None = None
 
     async def admit(self, request: Request) -> Form:
@@ -89,6 +93,34 @@ class TwilioDoor:
         await self.told("sms", receipt)
         return Response(status_code=204)
 
+    async def answered(self, request: Request) -> Response:
+        """Say what is read out to whoever, or whatever, picked up."""
+        voice, token, form = await self._call(request)
+        if (machine := voice.machine(form)) is not None:
+            await self.told("voice", machine)
+        return _said(await voice.answered(token, form))
+
+    async def pressed(self, request: Request) -> Response:
+        """Take a key."""
+        voice, token, form = await self._call(request)
+        turn = request.query_params.get("turn", "")
+        number = int(turn) if turn.isdecimal() and len(turn) < 3 else 99
+        return _said(await voice.pressed(token, form, number))
+
+    async def ended(self, request: Request) -> Response:
+        """Take how a call ended."""
+        _, _, form = await self._call(request)
+        sid, status = form.get("CallSid", ""), form.get("CallStatus", "")
+        await self.told("voice", calls.proof(sid, status, form.get("AnsweredBy", "")))
+        return Response(status_code=204)
+
+    async def _call(self, request: Request) -> "tuple[VoiceMouth, str, Form]":
+        form = await self.admit(request)
+        token = str(request.path_params["token"])
+        if self.voice is None or not self.voice.is_ours(token):
+            raise HTTPException(403, "this names no call of ours")
+        return self.voice, token, form
+
 
 def routes(parts: "Parts") -> list[BaseRoute]:
     """Return Twilio's routes; none where it cannot reach us or nothing of its is configured."""
@@ -98,7 +130,14 @@ def routes(parts: "Parts") -> list[BaseRoute]:
     return [
         Route("/twilio/sms", door.inbound, methods=["POST"]),
         Route(sms_channel.CALLBACK, door.status, methods=["POST"]),
+        Route(CALL, door.answered, methods=["POST"]),
+        Route(f"{CALL}/key", door.pressed, methods=["POST"]),
+        Route(f"{CALL}/status", door.ended, methods=["POST"]),
     ]
+
+
+def _said(twiml: str) -> Response:
+    return Response(twiml, media_type="text/xml")
 
 
 async def _body(request: Request) -> bytes:

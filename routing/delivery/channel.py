@@ -166,6 +166,7 @@ class ChannelKind:
     seconds_between: least time between two new messages to one address.
     asks:     people can be reached by it; False: it has rooms and nothing else.
     wakes:    a message to a person may wake them; chat and mail do not.
+    pages_only: people are asked by it and never told news: it rings.
     wants_alerts: its rooms take the alerts themselves (`Message.bundle`).
     addresses: the addresses that its options name; None: it takes any.
     faults:   what is wrong with options that look right one by one: (keys from its section, text).
@@ -179,6 +180,7 @@ class ChannelKind:
     proves: bool = False
     seconds_between: float = 0.0
     asks: bool = True
+    pages_only: bool = False
     wakes: bool = True
     wants_alerts: bool = False
     addresses: Callable[[Any], Collection[str]] | None = None

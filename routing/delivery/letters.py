@@ -165,8 +165,9 @@ def _ways_of_news(material: Material, person: Person) -> list[ContactPoint]:
         for it in asked
         if it.status in TOOK_IT or _is_on_its_way(it)
     }
-    if rang or (asked and person.id != material.incident.owner):
-        return list(rang.values())
+    told = [to for to in rang.values() if to.channel not in material.roster.playbook.pages_only]
+    if told or (asked and not rang and person.id != material.incident.owner):
+        return told
     return _chat_first(material, person)[:1]
 
 
@@ -175,9 +176,14 @@ def _is_on_its_way(page: OutboxMessage) -> bool:
     return page.attempts > 0 and not page.error
 
 
+def _told_by(person: Person, playbook: Playbook) -> list[ContactPoint]:
+    """Return the contact points that news may go to: what only rings for pages is not one."""
+    return [it for it in person.contacts if it.channel not in playbook.pages_only]
+
+
 def _chat_first(material: Material, person: Person) -> list[ContactPoint]:
     playbook, severity = material.roster.playbook, material.incident.severity
-    allowed = [it for it in person.contacts if is_permitted(it, severity, playbook)]
+    allowed = [it for it in _told_by(person, playbook) if is_permitted(it, severity, playbook)]
     return sorted(allowed, key=lambda it: it.channel not in playbook.chat)
 
 
@@ -235,7 +241,8 @@ def trouble_letters(
     letters = []
     for admin in playbook.admins():
         ways = sorted(
-            admin.contacts, key=lambda it: (it.channel == avoid, it.channel not in playbook.chat)
+            _told_by(admin, playbook),
+            key=lambda it: (it.channel == avoid, it.channel not in playbook.chat),
         )
         for to in ways[:1]:
             letter = OutboxMessage(

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import listed
 from routing.flow.desks import Desks
+from routing.flow.phones import PhoneBook
 from routing.incidents.effects import PageStep
 from routing.oncall.expand import Ring, Roster, ways_to
 from routing.oncall.resolve import on_call
@@ -30,6 +31,7 @@ async def run(ask: Ask, desks: Desks) -> Reply:
         f"{person.name}, if an incident asks you now ({here:%H:%M %Z}):",
         *_quiet(person),
         *_lists(person, roster),
+        *await _phone(person, desks),
         "A step of a policy that names channels (`by`) goes before.",
     ]
     return Reply("\n".join(lines), table=(HEAD, *rows))
@@ -67,6 +69,19 @@ def _lists(person: Person, roster: Roster) -> list[str]:
             place = people.index(person.id)
             lines.append(f"On {name}: " + (f"number {place + 1}" if place else "on call now") + ".")
     return lines
+
+
+async def _phone(person: Person, desks: Desks) -> Sequence[str]:
+    """Say what keeps SMS from coming, if anything does."""
+    number = next((it.address for it in person.contacts if it.channel == "sms"), "")
+    if not number:
+        return ()
+    phone = await PhoneBook(desks.database, desks.clock).get(number)
+    if phone.stopped_at is not None:
+        return ("You texted STOP: no SMS reaches you until you text START.",)
+    if phone.invited_at is not None and phone.verified_at is None:
+        return ("Your number is not confirmed: only critical pages go there. Say `verify`.",)
+    return ()
 
 
 VERB = Verb(

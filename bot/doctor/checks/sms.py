@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from bot.channels.twilio import PATIENCE, advice, explained
+from bot.config.phone import is_landline
 from bot.doctor.check import Check, Patient
 from routing.delivery.channel import Rejected, TryLater
 from routing.finding import Finding, Group
@@ -20,6 +21,11 @@ VERIFY = "verify the number in Twilio's console (Phone Numbers > Verified Caller
 async def examine(patient: Patient, group: Group) -> AsyncIterator[Finding]:
     """Ask about account, balance and number; nothing is sent."""
     options = patient.options("sms")
+    for name, number in patient.people("sms").items():
+        if is_landline(number):
+            yield group.warning(
+                f"{number} of {name} is a landline, which takes no SMS", "write a mobile's number"
+            )
     await asyncio.to_thread(import_module, "twilio.rest.api")
     from twilio.http.async_http_client import AsyncTwilioHttpClient
     from twilio.rest import Client

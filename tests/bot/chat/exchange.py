@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from bot.channels.sms import CHANNEL, Sms, SmsOptions
+from bot.channels.twilio import TakesCallbacks
 from bot.chat.sms import SmsMouth
 from bot.config.secret import Secret
 from bot.intake import Intake
@@ -118,7 +119,9 @@ class Exchange:
             jitter=lambda: 0.0,
         )  # fmt: skip
         if public:
-            self.sms.take_callbacks(PUBLIC, "a-secret")
+            for _, channel in channels.values():
+                if isinstance(channel, TakesCallbacks):
+                    channel.take_callbacks(PUBLIC, "a-secret")
             await self._serve()
 
     async def _open_more(self, channels: dict[str, tuple[ChannelKind, Channel]]) -> None:

@@ -80,3 +80,27 @@ async def test_nobody_answers(twilio: TwilioServer, tmp_path: Path) -> None:
     await twilio.down()
     (only,) = await found(there, "sms")
     assert (str(only.verdict), "cannot be reached" in only.text) == ("warning", True)
+
+
+async def test_a_landline_takes_no_sms(twilio: TwilioServer, tmp_path: Path) -> None:
+    people = {
+        "ada": {"permission": "admin", "phone": "+44 20 7946 0958"},
+        "ben": {"phone": "+44 7400 123456"},
+    }
+    told = amiss(await found(patient(tmp_path, **account(twilio), people=people), "sms"))
+    assert told == [("warning", "+442079460958 of ada is a landline, which takes no SMS")]
+
+
+async def test_voice_says_whether_keys_come_back(twilio: TwilioServer, tmp_path: Path) -> None:
+    channels = {"voice": account(twilio)["channels"]["sms"]}
+    there = patient(tmp_path, channels=channels)
+    assert amiss(await found(there, "voice")) == [
+        ("warning", "calls are read out and take no keys: Twilio cannot reach us")
+    ]
+    server = {"listen": "127.0.0.1:1", "public_url": "https://tocsin.example.com"}
+    there = patient(tmp_path, channels=channels, server=server)
+    assert texts(await found(there, "voice")) == ["+14155550100 is ours and can call"]
+    twilio.numbers = {"+14155550999"}
+    assert amiss(await found(there, "voice")) == [
+        ("fault", "+14155550100 is no number of this account that calls")
+    ]

@@ -1,0 +1,32 @@
+"""What became of a call, in Twilio's words and in ours. Pure."""
+
+from routing.delivery.channel import Receipt
+from storage.model.delivery import DeliveryStatus
+
+UNANSWERED = {
+    "busy": "the line was busy",
+    "no-answer": "nobody picked up",
+    "failed": "the call could not be connected",
+    "canceled": "the call was cancelled",
+}
+MACHINES = {"fax": "a fax machine answered"}
+"""Whoever else answers, but `human` and `unknown`, is a voicemail (`machine_start`, ...)."""
+PEOPLE = frozenset({"", "human", "unknown"})
+
+
+def is_machine(answered_by: str) -> bool:
+    """Say whether a machine picked up; who cannot be told from a person counts as one."""
+    return answered_by not in PEOPLE
+
+
+def proof(sid: str, status: str, answered_by: str) -> Receipt:
+    """Read a call's status: DELIVERED where a person took it, FAILED, or still only SENT."""
+    if is_machine(answered_by):
+        reason = MACHINES.get(answered_by, "a voicemail answered")
+        return Receipt(provider_id=sid, status=DeliveryStatus.FAILED, error=reason)
+    if status in UNANSWERED:
+        error = UNANSWERED[status]
+        return Receipt(provider_id=sid, status=DeliveryStatus.FAILED, error=error)
+    if status == "completed":
+        return Receipt(provider_id=sid, status=DeliveryStatus.DELIVERED)
+    return Receipt(provider_id=sid)
