@@ -24,7 +24,8 @@ STATES = {
     Status.MUTED: ":no_bell: *Muted*",
     Status.RESOLVED: ":white_check_mark: *Resolved*",
 }
-NO_DATA = "no data"
+SILENT, LOST = ", no data since ", ", not delivered"
+"""What a state's words may end with; both are worth a mark of their own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +50,7 @@ def top(message: Message, *, ping: bool) -> Rendering:
     ]
     if message.summary:
         blocks.append(_section(plain(message.summary, LONGEST_SUMMARY)))
-    known = ("Severity", str(message.severity))  # the headline says it already
-    blocks += _facts([fact for fact in message.facts if fact != known])
+    blocks += _facts([fact for fact in message.facts if not _is_above(fact)])
     blocks += _footer(message)
     if buttons := _buttons(message):
         blocks.append(buttons)
@@ -62,7 +62,7 @@ def page(message: Message, address: str, *, in_thread: bool) -> Rendering:
     pings = mention(address)
     if message.purpose is Purpose.PAGE:
         asks = "please answer" if in_thread else "You are asked to answer"
-        first = f"{pings} {asks}: {_headline(message, '')}".strip()
+        first = f"{pings} {asks}: {_words(message, with_asked=False)}".strip()
     else:
         first = f"{pings} {_headline(message, '')}".strip()
     blocks = [_section(marked(first)), _section(plain(_titled(message), LONGEST_SUMMARY))]
@@ -110,12 +110,40 @@ def _rendering(message: Message, blocks: list[Block], pings: str) -> Rendering:
 
 
 def _headline(message: Message, pings: str) -> str:
+    """Say the state, how bad it is, and who is asked."""
+    words = _words(message, with_asked=not pings)
+    return f"{words} · {pings} please answer" if pings else words
+
+
+def _words(message: Message, *, with_asked: bool) -> str:
     """Say the state and how bad it is in words; the colour is only an ornament."""
     words = STATES[message.status] if message.status else ":information_source: *Tocsin*"
-    if NO_DATA in dict(message.facts).get("State", ""):
-        words += f" :grey_question: *{NO_DATA}*"
-    words += f" · {message.severity}"
-    return f"{words} · {pings} please answer" if pings else words
+    return f"{words}{_standing(message, with_asked)} · {message.severity}"
+
+
+def _standing(message: Message, with_asked: bool) -> str:
+    """Say how it stands, behind the word for its state; empty where that could be markup."""
+    said = dict(message.facts).get("State", "")
+    rest = said.removeprefix(str(message.status))
+    rest = f", {rest}" if said and rest == said else rest
+    rest, is_lost, _ = rest.partition(LOST)
+    rest, is_silent, since = rest.partition(SILENT)
+    if not with_asked:
+        rest = rest.partition(", asked ")[0]
+    if not is_tame(rest) or len(rest) > LONGEST_FIELD:
+        rest = ""
+    told = escaped(f".{rest}", LONGEST_FIELD + 1)[1:]
+    if is_silent:
+        told += f" :grey_question: *no data* since {escaped(since, LONGEST_FIELD)}"
+    return told + (" :warning: *not delivered*" if is_lost else "")
+
+
+def _is_above(fact: tuple[str, str]) -> bool:
+    """Say whether the headline tells a fact."""
+    name, value = fact
+    return name == "Severity" or (
+        name == "State" and is_tame(value) and len(value) <= LONGEST_FIELD
+    )
 
 
 def _mentions(asked: Sequence[str]) -> str:

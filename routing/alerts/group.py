@@ -40,10 +40,10 @@ def _muted_by(firing: Sequence[Alert]) -> str:
 
 
 def urgent_first(alerts: Sequence[Alert]) -> list[Alert]:
-    """Order for reading: firing before resolved, then by urgency, then the oldest first."""
+    """Order for reading: firing before resolved, by urgency, the oldest first, then by labels."""
     return sorted(
         alerts,
-        key=lambda it: (not it.is_firing, it.severity.rank, it.starts_at, it.fingerprint),
+        key=lambda it: (not it.is_firing, it.severity.rank, it.starts_at, tuple(it.labels)),
     )
 
 

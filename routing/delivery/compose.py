@@ -1,6 +1,6 @@
 """From an incident to what any channel can render. Plain text; channels escape."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +21,7 @@ from routing.playbook import Playbook
 from storage.model.alert import Alert, Severity
 from storage.model.delivery import Purpose
 from storage.model.incident import Incident, Status
+from storage.model.labels import Labels
 from storage.model.person import PersonId
 
 LONGEST_TITLE, LONGEST_SUMMARY, LONGEST_ALERT = 150, 1_000, 200
@@ -243,15 +244,25 @@ def _facts(scene: Scene) -> tuple[tuple[str, str], ...]:
 
 
 def _alerts(ordered: Sequence[Alert]) -> str:
+    """List the alerts, each by what tells it from the others: `instance=web-7 (2.5)`.
+
+    What all of them share stands above: `3 of 3 firing, all service=checkout`.
+    """
     firing = sum(alert.is_firing for alert in ordered)
-    lines = [f"{firing} of {len(ordered)} firing", *map(_alert, ordered[:MOST_ALERTS])]
+    shared = set.intersection(*(set(_told(alert)) for alert in ordered))
+    one_name = len({alert.name for alert in ordered}) == 1
+    lines = [_alert(alert, shared, with_name=not one_name) for alert in ordered[:MOST_ALERTS]]
     more = len(ordered) - MOST_ALERTS
-    return "\n".join([*lines, f"and {more} more"] if more > 0 else lines)
+    head = f"{firing} of {len(ordered)} firing"
+    if shared:
+        head = shortened(f"{head}, all {_written(sorted(shared))}", LONGEST_ALERT)
+    return "\n".join([head, *lines, *([f"and {more} more"] if more > 0 else [])])
 
 
-def _alert(alert: Alert) -> str:
-    told = alert.labels.without("__name__", "alertname", "severity", "category")
-    words = [flat(alert.name) or "alert", *(f"{flat(k)}={flat(v)}" for k, v in told)]
+def _alert(alert: Alert, shared: Set[tuple[str, str]], *, with_name: bool) -> str:
+    words = [_written([pair for pair in _told(alert) if pair not in shared])]
+    if with_name or not words[0]:
+        words = [flat(alert.name) or "alert", *filter(None, words)]
     if alert.value is not None:
         words.append(f"({number(alert.value)})")
     if not alert.is_firing:
@@ -259,6 +270,14 @@ def _alert(alert: Alert) -> str:
     elif alert.no_data_since:
         words.append("no data")
     return shortened(" ".join(words), LONGEST_ALERT)
+
+
+def _told(alert: Alert) -> Labels:
+    return alert.labels.without("__name__", "alertname", "severity", "category")
+
+
+def _written(pairs: Iterable[tuple[str, str]]) -> str:
+    return " ".join(f"{flat(name)}={flat(value)}" for name, value in pairs)
 
 
 def _links(ordered: Sequence[Alert]) -> list[tuple[str, str]]:

@@ -188,7 +188,7 @@ STATES = {
 @pytest.mark.parametrize("status", Status)
 def test_the_state_is_said_in_words(status: Status) -> None:
     asked = ("U1",) if status is Status.TRIGGERED else ()
-    message = replace(SLOW, status=status, actions=ACTIONS[status], asked=asked)
+    message = replace(SLOW, status=status, actions=ACTIONS[status], asked=asked, facts=())
     rendering = top(message, ping=True)
     assert rendering.blocks[1]["text"]["text"] == STATES[status]
     assert rendering.text.startswith(f"{status.capitalize()}, critical: #42 CheckoutSlow")
@@ -196,10 +196,39 @@ def test_the_state_is_said_in_words(status: Status) -> None:
     assert labels == [action.label for action in ACTIONS[status]]
 
 
-def test_a_silent_source_is_said() -> None:
-    facts = (("State", "triggered, no data since 12:03 UTC"),)
-    headline = top(replace(SLOW, facts=facts, asked=()), ping=True).blocks[1]["text"]["text"]
-    assert headline == ":red_circle: *Triggered* :grey_question: *no data* · critical"
+SAID = [
+    (Status.TRIGGERED, "triggered, asked Ada, no data since 12:03 UTC", ":red_circle: *Triggered*, "
+        "asked Ada :grey_question: *no data* since 12:03 UTC · critical"),
+    (Status.TRIGGERED, "escalated to step 2, asked Ada and Cy, not delivered",
+        ":red_circle: *Triggered*, escalated to step 2, asked Ada and Cy :warning: "
+        "*not delivered* · critical"),
+    (Status.ACKNOWLEDGED, "acknowledged by Ada until 16:00 UTC",
+        ":large_yellow_circle: *Acknowledged* by Ada until 16:00 UTC · critical"),
+    (Status.SNOOZED, "snoozed by <!here> & co until 12:30 UTC",
+        ":zzz: *Snoozed* by &lt;!here&gt; &amp; co until 12:30 UTC · critical"),
+    (Status.RESOLVED, "resolved by itself after 17 s",
+        ":white_check_mark: *Resolved* by itself after 17 s · critical"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "state", "headline"), SAID)
+def test_how_it_stands_is_the_first_thing_to_read(
+    status: Status, state: str, headline: str
+) -> None:
+    shown = top(replace(SLOW, status=status, facts=(("State", state),), asked=()), ping=True)
+    assert shown.blocks[1]["text"]["text"] == headline
+    assert "State" not in json.dumps(shown.blocks), "said once"
+
+
+def test_a_name_that_could_be_markup_stands_where_it_is_none() -> None:
+    facts = (("State", "acknowledged by *Ada* :x: until 16:00 UTC"), ("Since", "12:00 UTC"))
+    shown = top(replace(SLOW, status=Status.ACKNOWLEDGED, facts=facts, asked=()), ping=True)
+    assert shown.blocks[1]["text"]["text"] == ":large_yellow_circle: *Acknowledged* · critical"
+    assert shown.blocks[3]["fields"][0] == {
+        "type": "plain_text",
+        "text": "State\nacknowledged by *Ada* :x: until 16:00 UTC",
+        "emoji": False,
+    }
 
 
 def test_facts_links_and_buttons_of_a_whole_message() -> None:
@@ -209,7 +238,6 @@ def test_facts_links_and_buttons_of_a_whole_message() -> None:
     ]  # fmt: skip
     fields = [field["text"] for field in blocks[3]["fields"]]
     assert fields == [
-        "*State*\ntriggered, asked Ada",
         "*Since*\n12:00 UTC",
         "*Runbook*\n<https://wiki.example.com/checkout?a=1&amp;b=2>",
     ]

@@ -136,6 +136,19 @@ def test_many_alerts_are_listed_up_to_ten_firing_first() -> None:
     assert "Value" not in facts
 
 
+def test_an_alert_is_listed_by_what_tells_it_from_the_others() -> None:
+    web = [alert(service="shop", instance=f"web-{n}") for n in (2, 1)]
+    facts = dict(room_message(scene(*web)).facts)
+    assert facts["Alerts"] == (
+        "2 of 2 firing, all service=shop\ninstance=web-1 (2.5)\ninstance=web-2 (2.5)"
+    )
+    disk = alert("DiskFull", service="shop", instance="web-1")
+    facts = dict(room_message(scene(web[1], disk)).facts)
+    assert facts["Alerts"] == (
+        "2 of 2 firing, all instance=web-1 service=shop\nCheckoutSlow (2.5)\nDiskFull (2.5)"
+    )
+
+
 LINKS = [
     "javascript:alert(1)",
     "http://user:pass@evil.example",
