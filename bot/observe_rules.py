@@ -21,10 +21,12 @@ QUANTILES = (0.01, 0.05, 0.5, 0.9, 0.99)
 
 def rule_families(status: JudgeStatus) -> Iterator[Metric]:
     """Write how judging is doing; `rule_group` is `file;name`, as in Prometheus."""
-    yield _durations(status.durations)
+    yield _durations("rule_group", "The duration of rule group evaluations.", status.durations)
+    yield _durations("rule_evaluation", "The duration for a rule to execute.", status.evaluations)
     gauges = {
         "interval_seconds": "The interval of a rule group.",
         "rules": "The number of rules.",
+        "last_evaluation_samples": "The number of samples returned during the last evaluation.",
         "last_duration_seconds": "The duration of the last rule group evaluation.",
         "last_evaluation_timestamp_seconds": "When a rule group was last evaluated.",
     }
@@ -52,6 +54,8 @@ def _figure(group: GroupStatus, name: str) -> float:
             return group.interval
         case "rules":
             return len(group.rules)
+        case "last_evaluation_samples":
+            return group.series
         case "last_duration_seconds":
             return group.seconds
         case "last_evaluation_timestamp_seconds":
@@ -65,9 +69,9 @@ def _figure(group: GroupStatus, name: str) -> float:
     return group.errors
 
 
-def _durations(durations: Durations) -> Metric:
-    name = "prometheus_rule_group_duration_seconds"
-    summary = SummaryMetricFamily(name, "The duration of rule group evaluations.")
+def _durations(of: str, help_: str, durations: Durations) -> Metric:
+    name = f"prometheus_{of}_duration_seconds"
+    summary = SummaryMetricFamily(name, help_)
     found = np.full(len(QUANTILES), np.nan)
     if durations.recent:
         found = np.quantile(durations.recent, QUANTILES)

@@ -25,7 +25,7 @@ from routing.flow.judge_query import (
     rows_of,
     unclear_for,
 )
-from routing.flow.judge_record import Append, Recorder, check_limit
+from routing.flow.judge_record import Append, Recorder
 from routing.flow.judge_seat import JudgeStatus, Seat, Stopwatch
 from routing.flow.judge_silence import SILENCE, SilenceWatch
 from routing.flow.judge_words import told_of
@@ -96,7 +96,7 @@ class Judge:
         self._judged_at: dict[str, float] = {}
         self._half_stored: set[str] = set()
         self._silent: tuple[str, ...] = ()
-        self._stopwatch = Stopwatch()
+        self._stopwatch, self._each = Stopwatch(), Stopwatch()
         self._told_outage: Steady | None = None
         self._idle_at = None if groups() else clock.utc_now()
 
@@ -180,6 +180,7 @@ class Judge:
             late=tuple(seat.group.name for seat in seats if seat.is_late(steady)),
             groups=tuple(seat.status(self._memory.of) for seat in seats),
             durations=self._stopwatch.read(),
+            evaluations=self._each.read(),
         )
 
     def silent(self) -> tuple[str, ...]:
@@ -273,7 +274,8 @@ class Judge:
                 self._failed(seat, watched, repr(error))
             else:
                 self._worked(seat, watched)
-            seat.judged_one(key, self._clock.utc_now(), self._clock.steady() - started)
+            took = self._each.add(self._clock.steady() - started)
+            seat.judged_one(key, self._clock.utc_now(), took)
         self._stopwatch.add(self._clock.steady() - began)
         seat.done(self._clock.utc_now(), began, self._clock.steady(), self._gather)
 
@@ -306,7 +308,7 @@ class Judge:
         now, key = self._now(), watched.key
         rows = await rows_of(self._metrics, watched.rule.expr, at)
         self.answered()
-        check_limit(len(rows), seat.group.limit)
+        seat.answered(key, len(rows))
         evidence, held = await self._evidence(watched, rows, at)
         states = self._memory.of(key)
         as_of = Steady(now.steady - max(0.0, now.wall.timestamp() - at))
@@ -376,6 +378,7 @@ class Judge:
         ):
             return
         appended = await self._recorder.record(watched, at, seat.group.limit)
+        seat.answered(watched.key, appended.stored)
         fed = self._feeds.take_recorded(watched, appended)
         self._wish(fed - set(keys[keys.index(watched.key) :]))
         self._wake(other for other in self._seats.values() if other is not seat)

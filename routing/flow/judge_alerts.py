@@ -15,6 +15,9 @@ from storage.clock import Steady
 from storage.model.labels import Fingerprint, Labels
 from storage.model.sample import STALE, Appended, Batch, Sample
 
+EARLY: Final = 0.9
+"""Of an interval; judgements come a moment early or late, and none is to be left out for that."""
+
 AT_ONCE: Final = 200
 """Alerts that are named before others have their turn: some milliseconds."""
 
@@ -67,7 +70,7 @@ class AlertSeries:
         samples = [Sample(labels, at, value) for one in news for labels, value in one.rows]
         samples += [Sample(labels, at, STALE) for labels in sorted(gone)]
         appended = await self._append(Batch(samples, complete=True)) if samples else None
-        again = steady + every if is_due else page.again
+        again = steady + EARLY * every if is_due else page.again
         self._pages[rule.key] = _Page(alerts, again)
         return appended
 

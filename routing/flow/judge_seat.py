@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from routing.flow.judge_record import check_limit
 from routing.rules.rule import Rule, RuleGroup
 from routing.rules.verdict import States
 from storage.clock import Steady
@@ -52,7 +53,8 @@ class GroupStatus:
     last_judged: aware UTC.  seconds: how long that took.  errors: failed judgements of single
     rules since start-up.  problems: rule -> what is wrong with it now.
     iterations:  judgements since start-up.  missed: intervals that passed without one because
-    the machine was too busy.  evaluations: judgements of single rules.
+    the machine was too busy.  evaluations: judgements of single rules.  series: that they
+    answered with the last time, all together.
     """
 
     key: str
@@ -61,6 +63,7 @@ class GroupStatus:
     iterations: int
     missed: int
     evaluations: int
+    series: int
 
     name: str
     file: str
@@ -77,25 +80,28 @@ class JudgeStatus:
 
     last_judged: when any group was judged last, or found nothing to do; None before.
     late:        groups that were not judged for three of their intervals and a minute.
+    durations:   of groups.  evaluations: of single rules.
     """
 
     last_judged: datetime | None
     late: tuple[str, ...]
     groups: tuple[GroupStatus, ...]
     durations: Durations = Durations()
+    evaluations: Durations = Durations()
 
 
 class Stopwatch:
-    """Remembers how long the judgements of all groups took."""
+    """Remembers how long judgements took."""
 
     def __init__(self) -> None:
         self._count, self._total = 0, 0.0
         self._recent: deque[float] = deque(maxlen=RECENT)
 
-    def add(self, seconds: float) -> None:
-        """Note one judgement."""
+    def add(self, seconds: float) -> float:
+        """Note one judgement, and return how long it took."""
         self._count, self._total = self._count + 1, self._total + seconds
         self._recent.append(seconds)
+        return seconds
 
     def read(self) -> Durations:
         """Return what is remembered."""
@@ -130,6 +136,7 @@ class Seat:
     missed: int = 0
     evaluations: int = 0
     timed: dict[str, tuple[datetime, float]] = field(default_factory=dict)
+    series: dict[str, int] = field(default_factory=dict)
 
     def take(self) -> list[str]:
         """Return what is asked for, in the order of the group; nothing is asked for after."""
@@ -148,6 +155,11 @@ class Seat:
         self.evaluations += 1
         self.timed[key] = at, seconds
 
+    def answered(self, key: str, series: int) -> None:
+        """Note with how many series a rule answered; raises QueryError where those are too many."""
+        check_limit(series, self.group.limit)
+        self.series[key] = series
+
     def is_late(self, steady: Steady) -> bool:
         """Say whether it waits for far longer than its interval."""
         limit = 3 * self.group.interval.total_seconds() + 60.0
@@ -162,6 +174,7 @@ class Seat:
             iterations=self.iterations,
             missed=self.missed,
             evaluations=self.evaluations,
+            series=sum(self.series.get(key, 0) for key in self.keys),
             name=self.group.name,
             file=self.group.file,
             interval=self.group.interval.total_seconds(),

@@ -48,11 +48,16 @@ def test_a_group_that_was_judged() -> None:
         seat.judged_one(key, at, 0.1)
     seat.done(at + timedelta(seconds=1), Steady(10.0), Steady(10.25), 0.1)
     seat.errors, seat.missed = 1, 2
+    seat.answered(seat.keys[0], 5)
     watch = Stopwatch()
     for seconds in (0.1, 0.2, 0.3):
         watch.add(seconds)
     status = JudgeStatus(
-        last_judged=at, late=(), groups=(seat.status(lambda _: {}),), durations=watch.read()
+        last_judged=at,
+        late=(),
+        groups=(seat.status(lambda _: {}),),
+        durations=watch.read(),
+        evaluations=watch.read(),
     )
     key = "rules.yaml;shop"
     found = written(status)
@@ -66,9 +71,11 @@ def test_a_group_that_was_judged() -> None:
         f"{name}_count": 3.0,
         f"{name}_sum": 0.6,
     }
+    assert found["prometheus_rule_evaluation_duration_seconds_count"] == 3
     assert {k: v for k, v in found.items() if k.endswith(key)} == {
         f"prometheus_rule_group_interval_seconds/{key}": 30.0,
         f"prometheus_rule_group_rules/{key}": 2.0,
+        f"prometheus_rule_group_last_evaluation_samples/{key}": 5.0,
         f"prometheus_rule_group_last_duration_seconds/{key}": 0.25,
         f"prometheus_rule_group_last_evaluation_timestamp_seconds/{key}": at.timestamp() + 1,
         f"prometheus_rule_group_iterations_total/{key}": 3.0,
