@@ -25,6 +25,7 @@ from bot.config.build import (
 )
 from bot.config.config import Config
 from bot.config.whole import Whole, read_whole
+from bot.discreet import Discreet
 from bot.intake import Intake
 from bot.logs import REDACTOR, set_up_logs
 from bot.numbers import open_numbers
@@ -176,9 +177,10 @@ class App:
         for _, channel in self.channels.values():
             self._open.push_async_callback(channel.close)
         self._open.push_async_callback(WORKER.close)
-        self.sender = Sender(
-            self.database, self.clock, self.channels, self.playbook, self.wake, OWNER
-        )
+        senders: dict[str, tuple[ChannelKind, Channel]] = {
+            name: (kind, Discreet(it, REDACTOR.clean)) for name, (kind, it) in self.channels.items()
+        }
+        self.sender = Sender(self.database, self.clock, senders, self.playbook, self.wake, OWNER)
         self.telephony = Telephony(self, self.link_secret)
         self.mouth = self._open_mouth()
         self.roles = Roles(self)

@@ -46,11 +46,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(args=None if arguments is None else list(arguments))
     except ConfigError as error:
-        print(error, file=sys.stderr)
+        print(_clean(error), file=sys.stderr)
         raise SystemExit(2) from None
     except BotError as error:
-        print(error, file=sys.stderr)
+        print(_clean(error), file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _clean(error: BotError) -> str:
+    """Strike out what this process knows for secrets; who taught it none has none."""
+    logs = sys.modules.get("bot.logs")
+    return str(logs.REDACTOR.clean(str(error))) if logs else str(error)
 
 
 @app.command()
@@ -120,8 +126,12 @@ def send_test(
     """Send a test message and say what became of it."""
     from bot.cli_send_test import send_test as send
     from bot.config.read import read_config
+    from bot.logs import REDACTOR, set_up_logs
 
-    print(asyncio.run(send(read_config(config, os.environ), channel, to)))
+    read = read_config(config, os.environ)
+    set_up_logs("error")
+    REDACTOR.learn(read.secrets())
+    print(REDACTOR.clean(asyncio.run(send(read, channel, to))))
 
 
 @slack.command("manifest")

@@ -13,8 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 
 import bot.channels
 from bot.config.fields import Duration, Folder, Switch
-from bot.config.secret import Secret
+from bot.config.secret import Secret, basic
 from routing.delivery.channel import ChannelKind
+
+USERS = ("account_sid", "username")
+"""Options that stand beside a secret in basic authentication."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +28,12 @@ class Opened:
     options: Any
 
     def secrets(self) -> list[str]:
-        """Return the secrets among the options, and what of their addresses could be logged."""
+        """Return the secrets among the options, also as basic authentication writes them."""
         values = [getattr(self.options, field.name) for field in fields(self.options)]
+        users = filter(None, (getattr(self.options, name, "") for name in USERS))
         named = [inner for value in values if isinstance(value, dict) for inner in value.values()]
         found = [it.reveal() for it in (*values, *named) if isinstance(it, Secret)]
-        return [*found, *filter(None, map(_target, found))]
-
-
-def _target(secret: str) -> str:
-    """Return path and query of an address: libraries log them without the host."""
-    _, is_address, rest = secret.partition("://")
-    return rest[rest.find("/") :] if is_address and "/" in rest else ""
+        return [*found, *(basic(user, secret) for user in users for secret in found)]
 
 
 @cache

@@ -34,10 +34,10 @@ from bot.config.heartbeats import HeartbeatRule
 from bot.config.limits import SenderLimitsSection
 from bot.config.mapping import MappingSection
 from bot.config.personal import PersonalRuleSection, QuietSection
-from bot.config.remote import ForwardSection, MetricsSection
+from bot.config.remote import BasicSection, ForwardSection, MetricsSection
 from bot.config.reports import ReportsSection
 from bot.config.scrape import ScrapeSection
-from bot.config.secret import Secret
+from bot.config.secret import Secret, basic, shapes
 from storage.model.alert import Severity
 from storage.model.person import Permission
 
@@ -318,8 +318,8 @@ class Config(Section):
         return {channel: address for channel, address in reached.items() if address}
 
     def secrets(self) -> tuple[str, ...]:
-        """Every secret in it, for the log to strike out."""
-        return tuple(dict.fromkeys(_secrets(self)))
+        """Every secret in it, in each shape in which it could be told, to be struck out."""
+        return tuple(dict.fromkeys(shape for it in _secrets(self) for shape in shapes(it)))
 
 
 def _secrets(value: Any) -> list[str]:
@@ -327,6 +327,9 @@ def _secrets(value: Any) -> list[str]:
     match value:
         case Secret():
             return [value.reveal()]
+        case BasicSection():
+            password = value.password.reveal()
+            return [password, basic(value.user, password)]
         case BaseModel():
             return [s for name in type(value).model_fields for s in _secrets(getattr(value, name))]
         case Opened():

@@ -1,13 +1,12 @@
 """Sections about other systems' numbers: who answers queries, and who gets our samples."""
 
-from base64 import b64encode
 from datetime import timedelta
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bot.config.fields import Folder, PositiveDuration, Url
-from bot.config.secret import Secret
+from bot.config.secret import Secret, basic
 from storage.metrics.remote import RemoteOptions
 from storage.model.alert import Severity
 
@@ -52,16 +51,20 @@ class RemoteSection(_Section):
     def options(self) -> RemoteOptions:
         """Return what those need who ask it; the authorization is a header like others."""
         headers = {name: value.reveal() for name, value in self.headers.items()}
+        secrets = [value for value in headers.values() if value]
         if self.bearer is not None:
             headers["Authorization"] = f"Bearer {self.bearer.reveal()}"
+            secrets.append(self.bearer.reveal())
         if self.basic is not None:
-            pair = f"{self.basic.user}:{self.basic.password.reveal()}".encode()
-            headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
+            pair = basic(self.basic.user, self.basic.password.reveal())
+            headers["Authorization"] = f"Basic {pair}"
+            secrets += [pair, self.basic.password.reveal()]
         return RemoteOptions(
             url=self.url,
             headers=headers,
             ca_file=self.ca_file,
             timeout=self.timeout.total_seconds(),
+            secrets=tuple(secrets),
         )
 
 

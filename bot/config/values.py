@@ -96,6 +96,8 @@ class Values:
     def _scalar(self, node: Scalar, *, secret: bool) -> Any:
         if secret:
             self._secrets.add(id(node))
+            if not _VARIABLE.search(node.text):
+                self._from_outside(node.text, "<secret>")
         if node.value is None or isinstance(node.value, bool):
             return node.value
         return _VARIABLE.sub(lambda found: self._variable(node, found), node.text)

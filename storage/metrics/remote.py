@@ -42,10 +42,12 @@ class RemoteOptions:
     headers: sent along with every request, the authorization among them; never told.
     ca_file: certificates by which the remote is known; None: those of the system.
     timeout: seconds for one answer.
+    secrets: what is struck out of an answer before it is told: some repeat what they were sent.
     """
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     ca_file: Path | None = None
     timeout: float = 30.0
 
@@ -157,7 +159,7 @@ class RemoteMetrics:
         try:
             answer = await self._read(body)
         except (ValueError, KeyError, TypeError, IndexError, RecursionError) as error:
-            raise MetricsUnavailable(f"{self.name}: {_odd(status, body)}") from error
+            raise MetricsUnavailable(f"{self.name}: {self._odd(status, body)}") from error
         return self._checked(status, answer)
 
     def _checked(self, status: int, answer: Answer) -> Answer:
@@ -165,10 +167,24 @@ class RemoteMetrics:
             if answer.is_partial:
                 raise MetricsUnavailable(f"{self.name}: the answer is partial")
             return answer
-        text = f"{self.name}: {answer.error[:MOST_TOLD] or f'status {status}'}"
+        text = f"{self.name}: {self._clean(answer.error)[:MOST_TOLD] or f'status {status}'}"
         if status in (400, 422):
             raise QueryError(text)
         raise MetricsUnavailable(text)
+
+    def _odd(self, status: int, body: bytes) -> str:
+        """Say what came in place of an answer."""
+        if status in (401, 403):
+            return f"status {status}: it refuses our credentials"
+        if 300 <= status < 400:
+            return f"status {status}: it sends us elsewhere; give the address where it leads"
+        start = self._clean(body[:MOST_TOLD].decode("utf-8", "replace"))[:80].strip()
+        return f"status {status} and no answer of Prometheus' HTTP API: {start!r}"
+
+    def _clean(self, text: str) -> str:
+        for secret in self._options.secrets:
+            text = text.replace(secret, "<secret>")
+        return text
 
     async def _read(self, body: bytes) -> Answer:
         if len(body) <= SMALL:
@@ -218,13 +234,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"cannot be reached: {error.os_error.strerror or type(error.os_error).__name__}"
     return f"the connection failed: {type(error).__name__}"
-
-
-def _odd(status: int, body: bytes) -> str:
-    """Say what came in place of an answer."""
-    if status in (401, 403):
-        return f"status {status}: it refuses our credentials"
-    if 300 <= status < 400:
-        return f"status {status}: it sends us elsewhere; give the address where it leads"
-    start = body[:80].decode("utf-8", "replace").strip()
-    return f"status {status} and no answer of Prometheus' HTTP API: {start!r}"

@@ -143,6 +143,9 @@ def _misconfigured(error: BaseException | None) -> bool:
 def address_of(url: str) -> Path | URL:
     """Read what people write as the database's address; raises ConfigError."""
     if "://" not in url:
+        if "@" in url and ":" in url:  # an address with a slip; as a path it would be shown
+            expected = "expected a file's path, or postgresql://user:password@host/name"
+            raise ConfigError(f"the database's address cannot be read; {expected}")
         return _file(url)
     try:
         parsed = make_url(url)

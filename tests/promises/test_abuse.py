@@ -364,6 +364,7 @@ def _database_password(directory: Path, config: Json) -> None:
         "postgresql://tocsin:hunter2hunter2@127.0.0.1:9/tocsin",
         "postgresql://tocsin:hunter2hunter2@@@:x/",
         "mysql://tocsin:hunter2hunter2@127.0.0.1/tocsin",
+        "postgresql:/tocsin:hunter2hunter2@127.0.0.1/tocsin",
     ):
         done = subprocess.run(
             [sys.executable, "-m", "bot", "serve", "--config", str(path)],
