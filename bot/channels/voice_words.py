@@ -17,7 +17,7 @@ KEYS = {"1": "ack", "2": "resolve", "3": "escalate"}
 CHOICE = "Press 1 to acknowledge. Press 2 to resolve. Press 3 to escalate."
 BYE = "Goodbye."
 _SPOKEN = frozenset("LNMZ")  # letters, numbers, the marks that belong to letters, spaces
-_MARKS = frozenset(".,:;!?%'-+/()@&=$€£°")
+_MARKS = frozenset(".,:;!?%'-+/()@&$€£°")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 

@@ -21,6 +21,7 @@ from routing.delivery.letters import trouble_letters
 from routing.flow.desks import Desks
 from routing.flow.phones import LASTING, PhoneBook, reply_letter
 from storage.clock import Steady
+from storage.errors import nearest
 from storage.model.person import Person
 from storage.sql import outbox, phone_pages, seen
 
@@ -112,8 +113,8 @@ class SmsMouth:
             return Reply(NOT_CONFIRMED, refused=True), person
         if person is not None and verb in ("help", "?", "info"):
             return Reply(HELP), person
-        if person is not None and (found := verbs().get(verb)) is not None and found.slow:
-            return Reply(f"{verb} is too long for an SMS; say it in chat.", refused=True), person
+        if person is not None and (refusal := _unfit(verb)):
+            return Reply(refusal, refused=True), person
         if person is None and not await self._may_answer(sms.sender, None, refused=True):
             return None, None  # told often enough, and written down then
         reply = await speak(
@@ -268,11 +269,21 @@ def _counted(number: str, person: Person | None, *, refused: bool) -> dict[str, 
     return counted
 
 
+def _unfit(verb: str) -> str:
+    """Say why a verb cannot be answered by SMS; empty where it can."""
+    found = verbs().get(verb)
+    if found is None:
+        guess = nearest(verb, verbs()).capitalize()
+        return f"I do not know {verb[:20]!r}. {guess}Text help for what I know."
+    return f"{verb} is too long for an SMS; say it in chat." if found.slow else ""
+
+
 def short(reply: Reply) -> str:
     """Write an answer for a phone: its lines, and the first rows of its table."""
     lines = [line for line in reply.text.splitlines() if line.strip()]
-    rows = list(reply.table)[1:]
-    lines += [" ".join(filter(None, row)) for row in rows[:ROWS]]
+    head, *rows = list(reply.table) or [()]
+    sign = "#" if head and head[0] == "#" else ""
+    lines += [sign + " ".join(filter(None, row)) for row in rows[:ROWS]]
     if len(rows) > ROWS:
         lines.append(f"and {len(rows) - ROWS} more")
     return "\n".join(lines).replace("`", "")

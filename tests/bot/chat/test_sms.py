@@ -49,11 +49,11 @@ async def test_a_page_says_how_it_is_answered_and_the_answer_counts(here: Exchan
         ("esc 1", Status.TRIGGERED, "#1 CheckoutSlow: escalated, step 2 of 2 is asked now"),
         ("aa", Status.ACKNOWLEDGED, "#1 CheckoutSlow: yours for 4 h"),
         ("help", Status.TRIGGERED, "ack 12, res 12, snooze 12 30m"),
-        ("alerts", Status.TRIGGERED, "1 open incident: 1 critical.\n1 critical"),
+        ("alerts", Status.TRIGGERED, "1 open incident: 1 critical.\n#1 critical"),
         ("ack 7", Status.TRIGGERED, "#7: no incident has the number 7"),
         ("report alerts", Status.TRIGGERED, "report is too long for an SMS"),
-        ("akc 1", Status.TRIGGERED, "I do not know 'akc'; did you mean 'ack'?"),
-        ("", Status.TRIGGERED, "Say what to do"),
+        ("akc 1", Status.TRIGGERED, "I do not know 'akc'. Did you mean 'ack'? Text help"),
+        ("", Status.TRIGGERED, "I do not know ''. Text help"),
     ],
 )
 async def test_every_answer(here: Exchange, text: str, status: Status, back: str) -> None:
