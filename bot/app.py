@@ -126,7 +126,9 @@ class App:
             examine=self._examine,
             settings=self.settings,
         )
-        self.hearing = Hearing(self.database, self.clock, self.receiver, self.desks.incidents)
+        self.hearing = Hearing(
+            self.database, self.clock, self.playbook, self.receiver, self.desks.incidents
+        )
         self.heartbeats = Heartbeats(self.database, self.clock, self.playbook, self.receiver)
         self.judge = Judge(
             metrics=self.numbers.metrics,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from routing.catalogue import Catalogue
 from storage.model.alert import Severity
 from storage.model.heartbeat import Heartbeat
 from storage.model.labels import Labels, Matcher
@@ -74,6 +75,7 @@ class Playbook:
     wants_alerts: frozenset[str] = frozenset()
     sources: Mapping[str, Source] = field(default_factory=dict)
     resolve_timeout: timedelta = timedelta(minutes=5)
+    catalogue: Catalogue = field(default_factory=Catalogue)
     heartbeats: Mapping[str, Heartbeat] = field(default_factory=dict)
     failover_after: timedelta = timedelta(seconds=60)
     link: str = ""

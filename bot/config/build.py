@@ -9,6 +9,7 @@ from bot.config.config import Config, PolicySection, StepSection
 from bot.config.fields import Listen
 from bot.config.limits import LimitsSection
 from bot.config.personal import quiet_of, rule_of
+from routing.catalogue import Catalogue
 from routing.playbook import BY_SEVERITY, Playbook, Route, Source
 from storage.metrics.remote import RemoteMetrics
 from storage.model.alert import Severity
@@ -40,6 +41,7 @@ def playbook(config: Config) -> Playbook:
         wants_alerts=frozenset(n for n, it in config.opened.items() if it.kind.wants_alerts),
         sources=_sources(config),
         resolve_timeout=config.alerts.resolve_timeout,
+        catalogue=Catalogue.of(it.built(name) for name, it in config.services.items()),
         heartbeats={name: it.built(name) for name, it in config.heartbeats.items()},
         failover_after=config.delivery.failover_after,
         link=config.server.public_url or "",

@@ -8,6 +8,7 @@ from bot.config.check_personal import FORECASTS, check_personal
 from bot.config.check_remote import check_remote
 from bot.config.check_reports import check_reports
 from bot.config.check_scrape import check_scrape
+from bot.config.check_services import check_services
 from bot.config.check_sources import check_sources
 from bot.config.inspection import Inspection, Way
 from bot.config.mail_address import parse_mail_address
@@ -36,6 +37,7 @@ def check(inspection: Inspection) -> None:
     check_remote(inspection)
     check_reports(inspection)
     check_scrape(inspection, OWN_HOST)
+    check_services(inspection)
     check_sources(inspection)
     if readable and not inspection.faults:
         check_reach(inspection)

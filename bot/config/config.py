@@ -38,6 +38,7 @@ from bot.config.remote import BasicSection, ForwardSection, MetricsSection
 from bot.config.reports import ReportsSection
 from bot.config.scrape import ScrapeSection
 from bot.config.secret import Secret, basic, shapes
+from bot.config.services import ServiceSection
 from storage.model.alert import Severity
 from storage.model.person import Permission
 
@@ -265,6 +266,7 @@ class Config(Section):
     own_host: OwnHost = OwnHost()
     people: dict[Text, PersonSection] = {}
     oncall: dict[Text, Words] = {}
+    services: dict[Text, ServiceSection] = {}
     policies: dict[Text, PolicySection] = {}
     default_policy: Text | None = None
     routes: tuple[RouteSection, ...] = ()

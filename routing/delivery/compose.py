@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from routing.alerts.group import urgent_first
 from routing.delivery.channel import Action, Line, Message
+from routing.delivery.surroundings import change_facts, service_facts, service_links
 from routing.delivery.words import (
     flat,
     lasting,
@@ -19,6 +20,7 @@ from routing.delivery.words import (
 from routing.incidents.timeline import named, newest
 from routing.playbook import Playbook
 from storage.model.alert import Alert, Severity
+from storage.model.change import Change
 from storage.model.delivery import Purpose
 from storage.model.incident import Incident, Status
 from storage.model.labels import Labels
@@ -46,6 +48,7 @@ class Scene:
 
     asked: whom the present step asked.   until: when the acknowledgement or the snooze ends.
     lines: the incident's story, oldest first.   now: aware UTC, when it is said.
+    changes: what was changed about its services, the newest first.
     """
 
     incident: Incident
@@ -55,6 +58,7 @@ class Scene:
     lines: tuple[Line, ...] = ()
     asked: tuple[PersonId, ...] = ()
     until: datetime | None = None
+    changes: Sequence[Change] = ()
 
     def name(self, person: PersonId) -> str:
         """Return how a person is called; their id where the configuration lost them."""
@@ -240,7 +244,9 @@ def _facts(scene: Scene) -> tuple[tuple[str, str], ...]:
     facts.append(("Since", moment(started, scene.now)))
     if len(ordered) > 1:
         facts.append(("Alerts", _alerts(ordered)))
-    return (*facts, *_links(ordered))
+    facts += change_facts(scene.changes, started)
+    facts += service_facts(ordered, scene.playbook.catalogue)
+    return (*facts, *_links(ordered, scene.playbook))
 
 
 def _alerts(ordered: Sequence[Alert]) -> str:
@@ -280,14 +286,14 @@ def _written(pairs: Iterable[tuple[str, str]]) -> str:
     return " ".join(f"{flat(name)}={flat(value)}" for name, value in pairs)
 
 
-def _links(ordered: Sequence[Alert]) -> list[tuple[str, str]]:
+def _links(ordered: Sequence[Alert], playbook: Playbook) -> list[tuple[str, str]]:
     wanted = (
         ("Runbook", ("runbook_url", "runbook")),
         ("Dashboard", ("dashboard_url", "dashboard")),
     )
-    found = []
+    found, of_service = [], service_links(ordered, playbook.catalogue)
     for label, names in wanted:
         links = (web_link(it.annotations.get(name)) for it in ordered for name in names)
-        if first := next(filter(None, links), ""):
+        if first := next(filter(None, links), of_service.get(label, "")):
             found.append((label, first))
     return found

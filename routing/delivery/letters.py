@@ -22,6 +22,7 @@ from routing.playbook import Playbook
 from storage.clock import Steady
 from storage.model.alert import Alert, Severity
 from storage.model.audit import AuditRow
+from storage.model.change import Change
 from storage.model.delivery import DeliveryStatus, OutboxId, OutboxMessage, Purpose
 from storage.model.incident import Incident, Status
 from storage.model.person import ContactPoint, Person, PersonId
@@ -43,6 +44,7 @@ class Material:
     incident: as saved.   alerts, record: all of the incident's, oldest first.
     owed:     every message owed for the incident before this decision.
     until:    when the acknowledgement or the snooze ends.
+    changes:  what was changed about the incident's services, the newest first.
     """
 
     decision: Decision
@@ -53,6 +55,7 @@ class Material:
     record: Sequence[AuditRow] = ()
     owed: Sequence[OutboxMessage] = ()
     until: datetime | None = None
+    changes: Sequence[Change] = ()
 
 
 def letters_of(material: Material) -> tuple[OutboxMessage, ...]:
@@ -87,6 +90,7 @@ def _scene(material: Material) -> Scene:
         lines=story(material.record, playbook.people),
         asked=tuple(dict.fromkeys(person for person in (*before, *now) if person)),
         until=material.until,
+        changes=material.changes,
     )
 
 

@@ -1,20 +1,23 @@
 """Decisions become rows: incident, alerts, record, timers, outbox. Nothing is sent here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.delivery.letters import Material, letters_of
+from routing.delivery.surroundings import NEAR, services_of
 from routing.flow.moment import Moment
 from routing.incidents.decide import Decision
 from routing.incidents.effects import CancelTimer, Hush, SetTimer
 from storage.clock import Steady
+from storage.model.alert import Alert
 from storage.model.audit import AuditRow
+from storage.model.change import Change
 from storage.model.delivery import OutboxMessage, Purpose
 from storage.model.incident import Incident, IncidentId, Status
 from storage.model.timer import Timer, TimerKind
-from storage.sql import alerts, audit, incidents, outbox, timers
+from storage.sql import alerts, audit, changes, incidents, outbox, timers
 
 Written = tuple[Decision, Incident]
 
@@ -97,6 +100,7 @@ def timer_of(incident: IncidentId, effect: SetTimer, now: Steady) -> Timer:
 async def _tell(tx: AsyncConnection, work: Sequence[Written], moment: Moment) -> None:
     """Owe the pages, notices and rooms, each made from what the rows say now."""
     every = await alerts.of_incidents(tx, [incident.id for _, incident in work])
+    changed = await _changes(tx, every, work, moment)
     letters: list[OutboxMessage] = []
     for decision, incident in work:
         is_new = decision.before is None
@@ -109,10 +113,36 @@ async def _tell(tx: AsyncConnection, work: Sequence[Written], moment: Moment) ->
             record=await audit.of_incident(tx, incident.id),
             owed=() if is_new else await outbox.of_incident(tx, incident.id),
             until=await _until(tx, incident, moment),
+            changes=changed.get(incident.id, ()),
         )
         letters += letters_of(material)
     await outbox.enqueue_many(tx, [it for it in letters if it.purpose is not Purpose.ROOM])
     await outbox.arm_rooms(tx, [it for it in letters if it.purpose is Purpose.ROOM])
+
+
+async def _changes(
+    tx: AsyncConnection,
+    every: Mapping[IncidentId, Sequence[Alert]],
+    work: Sequence[Written],
+    moment: Moment,
+) -> dict[IncidentId, list[Change]]:
+    """Return what was changed about the services of each incident, the newest first."""
+    catalogue = moment.playbook.catalogue
+    named = {id: services_of(alerts, catalogue) for id, alerts in every.items()}
+    wanted = {name for names in named.values() for name in names}
+    if not wanted:
+        return {}
+    since = min(incident.opened_at for _, incident in work) - 2 * NEAR
+    found = await changes.of_services(tx, wanted, since)
+    return {
+        id: sorted(
+            (change for name in names for change in found.get(name, ())),
+            key=lambda change: change.at,
+            reverse=True,
+        )
+        for id, names in named.items()
+        if found
+    }
 
 
 async def _until(tx: AsyncConnection, incident: Incident, moment: Moment) -> datetime | None:

@@ -1,12 +1,15 @@
 """What other systems tell becomes alerts, answers and changes; by their own names for it."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.flow.act import IncidentDesk
+from routing.flow.current import Current
 from routing.flow.receive import Also, Receiver
 from routing.incidents.events import Acknowledge
+from routing.playbook import Playbook
 from storage.clock import Clock
 from storage.model.alert import Alert
 from storage.model.change import Change
@@ -23,9 +26,14 @@ class Hearing:
     """Takes what a source tells. When a call returns, all of it is on disk."""
 
     def __init__(
-        self, database: Database, clock: Clock, receiver: Receiver, incidents: IncidentDesk
+        self,
+        database: Database,
+        clock: Clock,
+        playbook: Current[Playbook],
+        receiver: Receiver,
+        incidents: IncidentDesk,
     ) -> None:
-        self._database, self._clock = database, clock
+        self._database, self._clock, self._playbook = database, clock, playbook
         self._receiver, self._incidents = receiver, incidents
 
     async def alerts(
@@ -86,8 +94,10 @@ class Hearing:
         await self._incidents.apply_many(ids, by, actor=source, via=source)
 
     async def changes(self, told: Sequence[Change]) -> None:
-        """Keep changes; what is told again under its key replaces what was told before."""
+        """Keep changes, each under its service's own name; of those of one key the last."""
         if not told:
             return
+        catalogue = self._playbook().catalogue
+        named = [replace(it, service=catalogue.named(it.service)) for it in told]
         async with self._database.transaction() as tx:
-            await changes.upsert_many(tx, told)
+            await changes.upsert_many(tx, named)

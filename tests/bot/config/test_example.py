@@ -74,6 +74,7 @@ FREE = {
     ".people.*.addresses", ".policies.*.rooms.*",
     ".storage.metrics.prometheus.headers", ".storage.forward.headers",
     ".scrape.*.params", ".scrape.*.labels", ".heartbeats", ".heartbeats.*.labels",
+    ".services", ".services.*.dashboards",
     *(f".sources.*.mapping.{key}" for key in ("labels", "annotations", "severities")),
     ".reports.performance.figures", ".reports.performance.services",
     ".reports.performance.services.*.figures",

@@ -14,10 +14,12 @@ from bot.config.check_sources import TAKEN
 from bot.config.mapping import MappingSection
 from bot.doors.door import Door
 from bot.web.parts import Limits
+from routing.delivery.body import read
 from routing.flow.hear import Hearing
 from routing.plugins import collect
-from storage.model.incident import Incident, Status
-from storage.sql import alerts, changes, incidents
+from storage.model.delivery import Purpose
+from storage.model.incident import Incident, IncidentId, Status
+from storage.sql import alerts, changes, incidents, outbox
 from tests.bot.web.conftest import Serve, Stage
 
 TOKENS = {"alerts": "a-token-for-the-alerts", "ci": "another-token-for-ci"}
@@ -36,7 +38,8 @@ def webhook(*names: str, status: str = "firing") -> dict[str, Any]:
 
 
 def hearing(stage: Stage) -> Hearing:
-    return Hearing(stage.database, stage.desks.clock, stage.receiver, stage.desks.incidents)
+    desks = stage.desks
+    return Hearing(stage.database, desks.clock, desks.playbook, stage.receiver, desks.incidents)
 
 
 async def standing(stage: Stage) -> list[Incident]:
@@ -193,3 +196,17 @@ def test_a_source_may_not_be_called_like_a_door() -> None:
     paths = [door.path for door in collect(bot.doors, Door).values()]
     named = [path.removeprefix("/webhooks/") for path in paths if path.startswith("/webhooks/")]
     assert sorted(name for name in named if "{" not in name) == sorted(TAKEN)
+
+
+async def test_an_incident_says_what_was_deployed_before(serve: Serve, stage: Stage) -> None:
+    client = await serve(hearing=hearing(stage))
+    await client.post("/changes", json={"service": "checkout", "version": "4.2", "by": "grace"})
+    body = webhook("Slow")
+    body["alerts"][0]["labels"]["service"] = "checkout"
+    await client.post("/webhooks/alertmanager", json=body)
+    async with stage.database.reading() as tx:
+        [room] = [
+            it for it in await outbox.of_incident(tx, IncidentId(1)) if it.purpose is Purpose.ROOM
+        ]
+    facts = dict(read(room.body).facts)
+    assert facts["Changed"].startswith("checkout 4.2 was deployed by grace, ")
