@@ -1,7 +1,6 @@
 """The composition root: the only place where real parts meet, and where they start and stop."""
 
 import asyncio
-import gc
 import json
 import signal
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from bot.config.build import (
     body_limits,
     database_url,
     playbook,
+    report_schedules,
     report_settings,
     series_limits,
     series_options,
@@ -32,9 +32,11 @@ from bot.numbers import open_numbers
 from bot.observe import Observations
 from bot.reload import InForce, Reloader
 from bot.reports.publish import WORKER
+from bot.reports.schedule import Schedules
 from bot.roles import Roles
 from bot.schema import lay_out
 from bot.scrape.scraper import Scraper
+from bot.settle import settle_memory
 from bot.twilio import Telephony
 from bot.web.parts import Keys, Limits, Parts
 from bot.web.server import Server
@@ -112,6 +114,7 @@ class App:
         self.keys = Current(keys_of(self.config))
         self.rules = Current(self._whole.groups)
         self.scrape = Current(self.config.scrape)
+        self.schedules = Current(report_schedules(self.config))
         self.settings = Current[Mapping[str, Any]](report_settings(self.config))
         self.wake = Wake()
         shared = (self.database, self.clock, self.playbook, self.wake)
@@ -130,6 +133,7 @@ class App:
             self.database, self.clock, self.playbook, self.receiver, self.desks.incidents
         )
         self.heartbeats = Heartbeats(self.database, self.clock, self.playbook, self.receiver)
+        self.reports = Schedules(self.desks, self.schedules, self.wake)
         self.judge = Judge(
             metrics=self.numbers.metrics,
             receiver=self.receiver,
@@ -155,6 +159,7 @@ class App:
                 scrape=self.scrape,
                 limits=self.limits,
                 settings=self.settings,
+                schedules=self.schedules,
             ),
             self.database,
             self.clock,
@@ -290,7 +295,7 @@ class App:
     async def run(self) -> None:
         """Work until `stop_asked`, then finish what is in flight and close everything."""
         await self.roles.start()
-        _settle_memory()
+        settle_memory()
         log.info("serving", address=f"http://{self.server.host}:{self.server.port}")
         try:
             await self.stop_asked.wait()
@@ -327,25 +332,6 @@ def keys_of(config: Config) -> Keys:
         },
         mappings={name: s.mapping.compiled() for name, s in sources.items() if s.mapping},
     )
-
-
-def _settle_memory() -> None:
-    """Keep the collector's full passes from holding up the loop.
-
-    What was built while starting stays for good, so it is not looked through again; and arrays
-    make no cycles, so rarer passes let nothing pile up. Nor is what survived a full pass: that is
-    the labels of series, by the hundred thousand.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
-    if _freeze_survivors not in gc.callbacks:
-        gc.callbacks.append(_freeze_survivors)
-
-
-def _freeze_survivors(phase: str, told: dict[str, int]) -> None:
-    if phase == "stop" and told["generation"] == 2:
-        gc.freeze()
 
 
 async def open_channels(config: Config) -> dict[str, tuple[ChannelKind, Channel]]:

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import structlog
 
-from bot.config.build import playbook, report_settings, series_limits
+from bot.config.build import playbook, report_schedules, report_settings, series_limits
 from bot.config.config import Config
 from bot.config.scrape import ScrapeSection
 from bot.config.whole import Whole, read_whole
+from bot.reports.schedule import Schedule
 from bot.web.parts import Keys
 from routing.flow.current import Current
 from routing.playbook import Playbook
@@ -57,6 +58,7 @@ class InForce:
     scrape: Current[tuple[ScrapeSection, ...]]
     limits: Current[dict[str, SourceLimits]]
     settings: Current[Mapping[str, Any]]
+    schedules: Current[tuple[Schedule, ...]]
 
 
 class Reloader:
@@ -115,11 +117,12 @@ class Reloader:
         refuse_new_channels(started, whole)
         in_effect = effective(started, whole.config)
         # All of it is built before any of it is swapped: what fails here leaves the old whole.
-        after, keys, limits, settings = (
+        after, keys, limits, settings, schedules = (
             playbook(in_effect),
             self._keys_of(in_effect),
             series_limits(in_effect),
             report_settings(in_effect),
+            report_schedules(in_effect),
         )
         lines = [f"Reloaded: {whole}.", *_rule_changes(self._in_force.rules(), whole.groups)]
         self._in_force.playbook.swap(after)
@@ -128,6 +131,7 @@ class Reloader:
         self._in_force.limits.swap(limits)
         self.config = in_effect
         self._in_force.settings.swap(settings)
+        self._in_force.schedules.swap(schedules)
         if whole.groups != self._in_force.rules():
             self._in_force.rules.swap(whole.groups)
         waits = tuple(waiting(started, whole.config))

@@ -35,6 +35,7 @@ class Roles:
         self._loop("inspecting", app.housekeeper.inspect, 60.0, stuck_after=300.0)
         self._loop("tidying", app.housekeeper.tidy, 3600.0, stuck_after=2 * 3600.0)
         self._loop("watching heartbeats", app.heartbeats.look, 5.0)
+        self._loop("reports", app.reports.tick, 5.0, stuck_after=900.0)
         if app.numbers.remote is not None:
             self._loop("remote metrics", app.ask_remote, 15.0)
         if config.watches_host:

@@ -1,7 +1,8 @@
 """What a card for Teams may be made of: the part of Microsoft's schema that we write, and no more.
 
-Source: Adaptive Cards 1.4 (adaptivecards.io/schemas/adaptive-card.json), and Teams' own limits: six
-actions, http(s) links. A Workflow answers 202 to anything and then fails unseen, so a card is held
+Source: Adaptive Cards 1.4 (adaptivecards.io/schemas/adaptive-card.json), Teams' own Chart.Line
+(adaptivecards.microsoft.com), and Teams' own limits: six actions, http(s) links.
+A Workflow answers 202 to anything and then fails unseen, so a card is held
 to this before it goes.
 """
 
@@ -67,6 +68,34 @@ class Container(_Part):
     items: Annotated[list[RichTextBlock], Field(min_length=1)]
 
 
+class Point(_Part):
+    """A point of a line."""
+
+    x: float
+    y: float
+
+
+class Points(_Part):
+    """One line of a chart."""
+
+    legend: Words
+    color: Literal[
+        "categoricalBlue", "categoricalMarigold", "categoricalPurple", "divergingGray", "attention"
+    ]
+    values: Annotated[list[Point], Field(min_length=1)]
+
+
+class LineChart(_Part):
+    """A chart that Teams draws; `fallback` is shown where it cannot."""
+
+    type: Literal["Chart.Line"]
+    title: Words
+    x_axis_title: Words
+    y_axis_title: Words
+    data: Annotated[list[Points], Field(min_length=1)]
+    fallback: RichTextBlock
+
+
 class OpenUrl(_Part):
     """A button that opens a page."""
 
@@ -81,7 +110,7 @@ class Width(_Part):
     width: Literal["Full"]
 
 
-Element = Annotated[RichTextBlock | ColumnSet | Container, Field(discriminator="type")]
+Element = Annotated[RichTextBlock | ColumnSet | Container | LineChart, Field(discriminator="type")]
 
 
 class Card(_Part):

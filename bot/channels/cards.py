@@ -51,7 +51,7 @@ def posting(message: Message, told: int = 0) -> Json:
     told: the newest history line that the room has seen.
     """
     for budget in BUDGETS:
-        made = _posted(_card(message, budget, told))
+        made = posted(_card(message, budget, told))
         if size_of(made) <= MOST_BYTES:
             return checked(made)
     return short_posting(message)
@@ -60,7 +60,7 @@ def posting(message: Message, told: int = 0) -> Json:
 def short_posting(message: Message) -> Json:
     """Return the least that helps: state, title, the first words, and the link."""
     body = [_ground(message, 300), *_paragraphs([message.summary], 300, spacing="medium")]
-    return checked(_posted(_whole(message, body, _links(message)[0][:1])))
+    return checked(posted(_whole(message, body, _links(message)[0][:1])))
 
 
 def checked(made: Json) -> Json:
@@ -83,23 +83,29 @@ def _card(message: Message, budget: int, told: int) -> Json:
     body += _facts(facts, budget)
     body += _history([line for line in message.lines if line.id > told], budget)
     if hint := _hint(message):
-        body.append(_paragraph(_run(hint, size="small", isSubtle=True), spacing="medium"))
+        body.append(paragraph(run(hint, size="small", isSubtle=True), spacing="medium"))
     return _whole(message, body, links)
 
 
 def _whole(message: Message, body: list[Json], links: list[Json]) -> Json:
+    return bare_card(body, f"{_headline(message)}: {flat(message.title)}", links)
+
+
+def bare_card(body: list[Json], in_words: str, links: list[Json]) -> Json:
+    """Return a card. in_words: what is shown where none can be."""
     return {
         "type": "AdaptiveCard",
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "version": "1.4",
-        "fallbackText": cut(f"{_headline(message)}: {flat(message.title)}", LONGEST_TITLE),
+        "fallbackText": cut(in_words, LONGEST_TITLE),
         "body": body,
         "actions": links,
         "msteams": {"width": "Full"},
     }
 
 
-def _posted(card: Json) -> Json:
+def posted(card: Json) -> Json:
+    """Return what a Workflow takes: one message with one card."""
     content_type = "application/vnd.microsoft.card.adaptive"
     return {"type": "message", "attachments": [{"contentType": content_type, "content": card}]}
 
@@ -124,8 +130,8 @@ def _ground(message: Message, longest: int) -> Json:
         "style": style,
         "bleed": True,
         "items": [
-            _paragraph(_run(_headline(message), weight="bolder")),
-            _paragraph(_run(title, size="large", weight="bolder"), spacing="small"),
+            paragraph(run(_headline(message), weight="bolder")),
+            paragraph(run(title, size="large", weight="bolder"), spacing="small"),
         ],
     }
 
@@ -134,7 +140,7 @@ def _facts(facts: Sequence[tuple[str, str]], budget: int) -> list[Json]:
     """Show each fact in a row, its name in a column that is as wide in all of them."""
     rows = [row for name, value in facts[:MOST_FACTS] for row in _fact(name, value, budget)]
     if len(facts) > MOST_FACTS:
-        rows.append(_paragraph(_run(f"{ELLIPSIS} and {len(facts) - MOST_FACTS} more facts")))
+        rows.append(paragraph(run(f"{ELLIPSIS} and {len(facts) - MOST_FACTS} more facts")))
     if rows:
         rows[0] |= {"spacing": "medium", "separator": True}
     return rows
@@ -142,8 +148,8 @@ def _facts(facts: Sequence[tuple[str, str]], budget: int) -> list[Json]:
 
 def _fact(name: str, value: str, budget: int) -> list[Json]:
     """Show name and value beside each other; of several lines, the list has the whole width."""
-    label = _paragraph(_run(cut(flat(name), LONGEST_NAME) or "-", isSubtle=True))
-    lines = _paragraphs(value.splitlines(), budget, spacing="none") or [_paragraph(_run("-"))]
+    label = paragraph(run(cut(flat(name), LONGEST_NAME) or "-", isSubtle=True))
+    lines = _paragraphs(value.splitlines(), budget, spacing="none") or [paragraph(run("-"))]
     row = {
         "type": "ColumnSet",
         "spacing": "small",
@@ -159,9 +165,9 @@ def _fact(name: str, value: str, budget: int) -> list[Json]:
 
 def _history(lines: Sequence[Line], budget: int) -> list[Json]:
     shown = [
-        _paragraph(
-            _run(f"{line.at:%H:%M} UTC  ", size="small", isSubtle=True),
-            _run(cut(flat(line.text), budget) or "-", size="small"),
+        paragraph(
+            run(f"{line.at:%H:%M} UTC  ", size="small", isSubtle=True),
+            run(cut(flat(line.text), budget) or "-", size="small"),
             spacing="none",
         )
         for line in lines[-MOST_LINES:]
@@ -205,19 +211,20 @@ def _checked(address: str) -> str:
 
 def _paragraphs(lines: Iterable[str], budget: int, *, spacing: str) -> list[Json]:
     told = [line for line in map(flat, lines) if line]
-    shown = [_paragraph(_run(cut(line, budget)), spacing="none") for line in told[:MOST_ROWS]]
+    shown = [paragraph(run(cut(line, budget)), spacing="none") for line in told[:MOST_ROWS]]
     if len(told) > MOST_ROWS:
-        shown.append(_paragraph(_run(f"{ELLIPSIS} and {len(told) - MOST_ROWS} more lines")))
+        shown.append(paragraph(run(f"{ELLIPSIS} and {len(told) - MOST_ROWS} more lines")))
     if shown:
         shown[0]["spacing"] = spacing
     return shown
 
 
-def _paragraph(*runs: Json, spacing: str = "default") -> Json:
+def paragraph(*runs: Json, spacing: str = "default") -> Json:
+    """Return a paragraph of text runs."""
     return {"type": "RichTextBlock", "inlines": list(runs), "spacing": spacing}
 
 
-def _run(text: str, **look: Any) -> Json:
+def run(text: str, **look: Any) -> Json:
     """Show text as it is: no date is made of it, and what has no spaces can be broken."""
     shown = _ENDLESS.sub(lambda found: found[0] + BREAK, _DATES.sub("{" + JOIN, text))
     return {"type": "TextRun", "text": shown, **look}

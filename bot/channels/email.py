@@ -5,6 +5,7 @@ the first opens the thread, the others answer it. A mail's Message-ID follows fr
 that a repeat after an answer that was lost is known for one by servers and clients.
 """
 
+import asyncio
 import re
 import ssl
 from collections.abc import Sequence
@@ -13,13 +14,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
+from bot.channels import report_letter
 from bot.channels.email_relay import Relay
 from bot.channels.letter import Letter, written
 from bot.channels.links import AnswerLinks
 from bot.channels.once import is_told, receipt
+from bot.channels.report_letter import ReportLetter
 from bot.config.mail_address import parse_mail_address
 from bot.config.secret import Secret
 from routing.delivery.channel import ChannelKind, Message, Receipt, Rejected, TryLater
+from routing.delivery.report import Finished
 from storage.clock import Clock, SystemClock
 from storage.model.delivery import Post, Purpose
 
@@ -143,6 +147,20 @@ class Email:
         )
         return written(letter)
 
+    async def send_report(self, report: Finished, address: str, key: str) -> Receipt:
+        """Mail a report: a page with its charts, the CSV attached."""
+        to, digest = _checked(address), sha256(key.encode()).hexdigest()[:16]
+        letter = ReportLetter(
+            report=report,
+            sender=self._options.from_address,
+            sender_name=self._options.from_name,
+            to=to,
+            id=f"<report.{digest}@{self._domain}>",
+            at=report.at,
+        )
+        await self._relay.take(to, await asyncio.to_thread(report_letter.written, letter))
+        return Receipt(provider_id=letter.id)
+
     def _id(self, message: Message, key: str) -> str:
         """Name a mail by what it is: the same key in the same state is the same mail."""
         what = message.stages if message.thread else (message.title, message.summary)
@@ -165,4 +183,6 @@ def _checked(address: str) -> str:
         raise Rejected(f"e-mail: {error}", advice="correct the e-mail address") from error
 
 
-CHANNEL = ChannelKind(name=NAME, options=EmailOptions, open=Email, has_rooms=True, wakes=False)
+CHANNEL = ChannelKind(
+    name=NAME, options=EmailOptions, open=Email, has_rooms=True, takes_reports=True, wakes=False
+)

@@ -75,31 +75,45 @@ def written(letter: Letter) -> bytes:
     headers = "".join(f"{name}: {value}\r\n" for name, value in _headers(letter))
     shown = _shown(letter)
     mail = EmailMessage(policy=policy.SMTP)
-    mail.set_content(_template("letter.txt").render(shown), cte="quoted-printable")
-    html = _template("letter.html").render(shown)
+    mail.set_content(template("letter.txt").render(shown), cte="quoted-printable")
+    html = template("letter.html").render(shown)
     mail.add_alternative(html, subtype="html", cte="quoted-printable")
     return headers.encode("ascii") + mail.as_bytes()
 
 
 def _headers(letter: Letter) -> Iterator[tuple[str, str]]:
-    """Yield the headers, ready for the wire.
+    """Yield the headers, ready for the wire."""
+    message = letter.message
+    yield from headers_of(
+        sender=letter.sender,
+        sender_name=letter.sender_name,
+        to=letter.to,
+        subject=subject(letter),
+        at=letter.at,
+        id=letter.id,
+    )
+    if letter.references:
+        yield "In-Reply-To", letter.references[-1]
+        yield "References", "\r\n ".join(letter.references)
+    if message.severity is Severity.CRITICAL and message.purpose is Purpose.PAGE:
+        yield "Importance", "high"
+
+
+def headers_of(
+    *, sender: str, sender_name: str, to: str, subject: str, at: datetime, id: str
+) -> Iterator[tuple[str, str]]:
+    """Yield the headers that every mail of ours has, ready for the wire.
 
     Not by EmailMessage: it takes `=?utf-8?q?=0D=0ABcc:...?=` in a text for what it says, and
     writes a header of its own for it.
     """
-    message = letter.message
-    yield "From", f"{_encoded('From', letter.sender_name)} <{letter.sender}>"
-    yield "To", letter.to
-    yield "Subject", _encoded("Subject", subject(letter))
-    yield "Date", format_datetime(letter.at)
-    yield "Message-ID", letter.id
-    if letter.references:
-        yield "In-Reply-To", letter.references[-1]
-        yield "References", "\r\n ".join(letter.references)
+    yield "From", f"{_encoded('From', sender_name)} <{sender}>"
+    yield "To", to
+    yield "Subject", _encoded("Subject", subject)
+    yield "Date", format_datetime(at)
+    yield "Message-ID", id
     yield "Auto-Submitted", "auto-generated"
     yield "X-Auto-Response-Suppress", "All"
-    if message.severity is Severity.CRITICAL and message.purpose is Purpose.PAGE:
-        yield "Importance", "high"
 
 
 def _encoded(name: str, text: str) -> str:
@@ -172,7 +186,7 @@ def _colour(message: Message) -> str:
 
 
 @cache
-def _template(name: str) -> "Template":
+def template(name: str) -> "Template":
     """Return a template; jinja2 takes 2 MiB and is imported by the first mail."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 

@@ -18,6 +18,7 @@ from bot.channels.once import is_told, receipt
 from bot.channels.threads import Threads
 from bot.config.secret import Secret
 from routing.delivery.channel import ChannelKind, Message, Receipt, Rejected, TryLater
+from routing.delivery.report import Finished
 from routing.delivery.words import flat, shortened
 from storage.model.delivery import Post, Purpose
 
@@ -62,6 +63,20 @@ class Push:
             if not await self._tell(partial(_notify, url, title, body), address):
                 raise TryLater(f"push to {address}: the service refused it, or cannot be reached")
         return receipt(message, NAME, address, post)
+
+    async def send_report(self, report: Finished, address: str, key: str) -> Receipt:  # noqa: ARG002
+        """Tell what a report says in words; charts and tables stay behind."""
+        if address not in self._urls:
+            advice = f"add it to channels.push.urls; known: {', '.join(sorted(self._urls))}"
+            raise Rejected(f"push, no address is called {address!r}", advice=advice)
+        said = "\n".join(_harmless(it, LONGEST_BODY) for it in (report.headline, *report.notes))
+        text = cut(shortened(said, 2 * LONGEST_BODY), MOST_BYTES)
+        title = _harmless(report.title, LONGEST_TITLE)
+        if not await self._tell(
+            partial(_notify, self._urls[address].reveal(), title, text), address
+        ):
+            raise TryLater(f"push to {address}: the service refused it, or cannot be reached")
+        return Receipt(provider_id="")
 
     async def _tell(self, work: Any, address: str) -> bool:
         """Call, and keep what apprise says to itself: its errors show the address."""
@@ -169,6 +184,7 @@ CHANNEL = ChannelKind(
     options=PushOptions,
     open=Push,
     has_rooms=True,
+    takes_reports=True,
     seconds_between=1.0,
     addresses=addresses,
     faults=faults,

@@ -17,6 +17,7 @@ from bot.channels.mrkdwn import USER
 from bot.channels.slack_errors import GONE, UNFIT, Doubtful, Refused, explained
 from bot.config.secret import Secret
 from routing.delivery.channel import ChannelKind, Line, Message, Receipt, TryLater
+from routing.delivery.report import Finished
 from storage.model.delivery import Post, Purpose
 from storage.model.incident import IncidentId
 
@@ -84,6 +85,17 @@ class Slack:
     async def close(self) -> None:
         """Let go of the connections."""
         await self._session.close()
+
+    async def send_report(
+        self,
+        report: Finished,
+        address: str,
+        key: str,  # noqa: ARG002  an upload has no name to be recognised by
+    ) -> Receipt:
+        """Show a report in a room: words, table, charts and files."""
+        from bot.channels.slack_report import show  # comes with what writes answers
+
+        return await show(self, report, address)
 
     async def find(self, channel: str, ts: str) -> Json:
         """Return a top message of our own as it stands, metadata included; {} if there is none."""
@@ -325,5 +337,10 @@ def _receipt(post: Post) -> Receipt:
 
 
 CHANNEL = ChannelKind(
-    name=NAME, options=SlackOptions, open=Slack, is_chat=True, seconds_between=1.0
+    name=NAME,
+    options=SlackOptions,
+    open=Slack,
+    is_chat=True,
+    seconds_between=1.0,
+    takes_reports=True,
 )

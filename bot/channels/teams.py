@@ -13,10 +13,12 @@ import structlog
 
 from bot.channels import cards
 from bot.channels.once import is_told, receipt
+from bot.channels.report_card import report_posting
 from bot.channels.teams_errors import WORKFLOW, Answer, explained
 from bot.channels.threads import Threads
 from bot.config.secret import Secret
 from routing.delivery.channel import ChannelKind, Message, Receipt, Rejected, TryLater
+from routing.delivery.report import Finished
 from storage.model.delivery import Post
 
 log = structlog.get_logger()
@@ -72,6 +74,21 @@ class Teams:
             answer = await self._post(room, cards.short_posting(message))
         if refusal := explained(answer, what):
             raise refusal
+
+    async def send_report(
+        self,
+        report: Finished,
+        address: str,
+        key: str,  # noqa: ARG002  a Workflow recognises no repeat
+    ) -> Receipt:
+        """Post a report into the room of this name: words, a table, charts that Teams draws."""
+        if address not in self._rooms:
+            advice = f"add it to channels.teams.rooms; known: {', '.join(sorted(self._rooms))}"
+            raise Rejected(f"Teams, no room is called {address!r}", advice=advice)
+        answer = await self._post(address, report_posting(report))
+        if refusal := explained(answer, f"Teams, room {address}"):
+            raise refusal
+        return Receipt(provider_id="")
 
     async def _post(self, room: str, card: cards.Json) -> Answer:
         url = self._rooms[room].reveal()
@@ -151,6 +168,7 @@ CHANNEL = ChannelKind(
     options=TeamsOptions,
     open=Teams,
     has_rooms=True,
+    takes_reports=True,
     asks=False,
     seconds_between=1.0,
     addresses=addresses,

@@ -16,7 +16,7 @@ import aiohttp
 
 from bot.channels.once import receipt
 from bot.channels.retry_after import seconds
-from bot.channels.webhook_body import body_of
+from bot.channels.webhook_body import body_of, report_body
 from bot.config.secret import Secret
 from bot.outbound import (
     Forbidden,
@@ -30,6 +30,7 @@ from bot.outbound import (
     resolve,
 )
 from routing.delivery.channel import ChannelKind, Message, Receipt, Rejected, TryLater
+from routing.delivery.report import Finished
 from storage.clock import Clock, SystemClock
 from storage.model.delivery import Post, Purpose
 
@@ -88,6 +89,17 @@ class Webhook:
             if refusal is not None:
                 raise refusal
         return receipt(message, NAME, address, post, provider_id=state)
+
+    async def send_report(self, report: Finished, address: str, key: str) -> Receipt:
+        """Tell the program of this name what a report says; charts and files stay behind."""
+        if address not in self._options.urls:
+            advice = f"add it to channels.webhook.urls; known: {', '.join(self._options.urls)}"
+            raise Rejected(f"webhook, none is called {address!r}", advice=advice)
+        state = hashlib.sha256(key.encode()).hexdigest()[:32]
+        refusal = await self._call(address, report_body(report, address), state)
+        if refusal is not None:
+            raise refusal
+        return Receipt(provider_id=state)
 
     async def _call(self, name: str, body: bytes, state: str) -> TryLater | Rejected | None:
         """Post it; every failure is returned as a word that does not show the address."""
@@ -203,6 +215,7 @@ CHANNEL = ChannelKind(
     has_rooms=True,
     asks=False,
     wants_alerts=True,
+    takes_reports=True,
     addresses=addresses,
     faults=faults,
 )

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from routing.delivery.channel import Bundle, Message
+from routing.delivery.report import Finished
 from storage.model.alert import Alert
 from storage.model.incident import Status
 from storage.model.labels import Labels
@@ -77,3 +78,18 @@ def _incident(message: Message) -> Json:
         "state": dict(message.facts).get("State", ""),
         "url": message.link,
     }
+
+
+def report_body(report: Finished, receiver: str) -> bytes:
+    """Return the request's body for a report; it has no alerts, which tells it from the others."""
+    told: Json = {
+        "report": {
+            "title": report.title,
+            "headline": report.headline,
+            "notes": report.notes,
+            "tables": [{"title": it.title, "rows": it.rows} for it in report.tables],
+            "at": _moment(report.at),
+        },
+        "receiver": receiver,
+    }
+    return json.dumps(told).encode()

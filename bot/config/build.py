@@ -9,6 +9,7 @@ from bot.config.config import Config, PolicySection, StepSection
 from bot.config.fields import Listen
 from bot.config.limits import LimitsSection
 from bot.config.personal import quiet_of, rule_of
+from bot.reports.schedule import Schedule
 from routing.catalogue import Catalogue
 from routing.playbook import BY_SEVERITY, Playbook, Route, Source
 from storage.metrics.remote import RemoteMetrics
@@ -118,6 +119,11 @@ def _sources(config: Config) -> dict[str, Source]:
 def report_settings(config: Config) -> dict[str, Any]:
     """Return what each report is told, by its name."""
     return {"performance": config.reports.performance.options()}
+
+
+def report_schedules(config: Config) -> tuple[Schedule, ...]:
+    """Return the reports that come by themselves."""
+    return tuple(section.schedule() for section in config.reports.schedules)
 
 
 def series_limits(config: Config) -> dict[str, SourceLimits]:

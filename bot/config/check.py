@@ -3,7 +3,7 @@
 import re
 
 from bot.config.access import check_access
-from bot.config.check_channels import check_channels
+from bot.config.check_channels import check_channels, check_room_address
 from bot.config.check_personal import FORECASTS, check_personal
 from bot.config.check_remote import check_remote
 from bot.config.check_reports import check_reports
@@ -11,7 +11,6 @@ from bot.config.check_scrape import check_scrape
 from bot.config.check_services import check_services
 from bot.config.check_sources import check_sources
 from bot.config.inspection import Inspection, Way
-from bot.config.mail_address import parse_mail_address
 from bot.config.reach import check_reach
 from routing.playbook import CHAT
 from storage.model.alert import Severity
@@ -131,16 +130,7 @@ def _rooms(inspection: Inspection, policy: str) -> None:
         inspection.refers(way, "channel", channel, inspection.names("channels"))
         if channel in inspection.config.channels and channel not in shown:
             inspection.add(way, f"{channel} has no rooms; expected one of {', '.join(shown)}")
-        if channel == "slack" and not re.fullmatch(r"[CG][A-Z0-9]{6,}", address):
-            expected = (
-                "expected a channel id such as C012ABCDEF (channel > View details, at the end)"
-            )
-            inspection.add((*way, channel), f"found {address!r}; {expected}")
-        if channel == "email":
-            try:
-                parse_mail_address(address)
-            except ValueError as error:
-                inspection.add((*way, channel), str(error))
+        check_room_address(inspection, (*way, channel), channel, address)
 
 
 def _routes(inspection: Inspection) -> None:

@@ -1,6 +1,9 @@
 """Faults in what channels are told: their own options, and addresses that they do not have."""
 
+import re
+
 from bot.config.inspection import Inspection, Way
+from bot.config.mail_address import parse_mail_address
 from routing.delivery.channel import ChannelKind
 
 
@@ -21,7 +24,7 @@ def _rooms(inspection: Inspection) -> None:
         for place, room in enumerate(policy.rooms):
             for channel, address in room.items():
                 way: Way = ("policies", name, "rooms", place, channel)
-                _address(inspection, way, channel, address)
+                check_address(inspection, way, channel, address)
 
 
 def _people(inspection: Inspection) -> None:
@@ -32,7 +35,7 @@ def _people(inspection: Inspection) -> None:
             if kind is not None and not kind.asks:
                 inspection.add(way, _roomy(channel))
             else:
-                _address(inspection, way, channel, address)
+                check_address(inspection, way, channel, address)
 
 
 def _words(inspection: Inspection) -> None:
@@ -55,7 +58,8 @@ def _kind(inspection: Inspection, channel: str) -> ChannelKind | None:
     return opened.kind if opened else None
 
 
-def _address(inspection: Inspection, way: Way, channel: str, address: str) -> None:
+def check_address(inspection: Inspection, way: Way, channel: str, address: str) -> None:
+    """Note an address that a channel does not have, where it names its own."""
     opened = inspection.config.opened.get(channel)
     if opened is not None and opened.kind.addresses is not None:
         known = opened.kind.addresses(opened.options)
@@ -64,3 +68,15 @@ def _address(inspection: Inspection, way: Way, channel: str, address: str) -> No
 
 def _roomy(channel: str) -> str:
     return f"{channel} reaches no person; expected it among the rooms of a policy only"
+
+
+def check_room_address(inspection: Inspection, way: Way, channel: str, address: str) -> None:
+    """Note the address of a room that is none of its channel's kind."""
+    if channel == "slack" and not re.fullmatch(r"[CG][A-Z0-9]{6,}", address):
+        expected = "expected a channel id such as C012ABCDEF (channel > View details, at the end)"
+        inspection.add(way, f"found {address!r}; {expected}")
+    if channel == "email":
+        try:
+            parse_mail_address(address)
+        except ValueError as error:
+            inspection.add(way, str(error))

@@ -1,11 +1,14 @@
-"""The section `reports`: where the figures of reports come from."""
+"""The section `reports`: where their figures come from, and which come by themselves."""
 
+from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from bot.config.fields import MatcherText
+from bot.config.fields import MatcherText, PositiveDuration, RoomAddress, TimeZone
 from bot.reports.figures import SERVICE_LABELS, Performance, ServiceWays
+from bot.reports.schedule import Schedule
+from routing.recurrence import Recurrence, parse_cron
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 Label = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$", max_length=200)]
@@ -55,7 +58,33 @@ class PerformanceSection(_Section):
         )
 
 
-class ReportsSection(_Section):
-    """Reports: what each is made of."""
+class ScheduleSection(_Section):
+    """A report that comes by itself.
 
+    report: as it is said, such as `performance checkout 24h`.
+    cron:   minute, hour, day, month, weekday.
+    to:     rooms and people's addresses: a channel and its address each.
+    late:   how long after its time it is still sent, where Tocsin was down.
+    """
+
+    report: Text
+    cron: Annotated[Text, AfterValidator(parse_cron)]
+    timezone: TimeZone = "UTC"
+    to: Annotated[tuple[RoomAddress, ...], Field(min_length=1)]
+    late: PositiveDuration = timedelta(hours=6)
+
+    def schedule(self) -> Schedule:
+        """Return what the scheduler works with."""
+        return Schedule(
+            words=self.report,
+            recurrence=Recurrence(cron=self.cron, timezone=self.timezone),
+            to=tuple(pair for room in self.to for pair in room.items()),
+            late=self.late,
+        )
+
+
+class ReportsSection(_Section):
+    """Reports: what each is made of, and which come by themselves."""
+
+    schedules: tuple[ScheduleSection, ...] = ()
     performance: PerformanceSection = PerformanceSection()

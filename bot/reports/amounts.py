@@ -1,8 +1,8 @@
 """Amounts for people: three figures that count, and the unit they are in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from math import isfinite, isnan, log10
+from math import isfinite, isnan, log2, log10
 
 ABSENT = "-"
 _LARGE = ("", "k", "M", "G", "T", "P", "E")
@@ -63,6 +63,26 @@ def change(now: float, before: float, unit: Unit) -> str:
         return f"from {amount(before, Unit.PLAIN)}"
     share = (now - before) / abs(before) * 100
     return f"x {_three(now / before)}" if share >= 900 else _signed(share) + " %"
+
+
+def scale(unit: Unit, values: Iterable[float]) -> tuple[float, str]:
+    """Return what to multiply values with so that people read them, and their unit then.
+
+    >>> scale(Unit.SECONDS, [0.2, 0.5]), scale(Unit.RATIO, [0.1]), scale(Unit.BYTES, [2.0**31])
+    ((1000.0, 'ms'), (100.0, '%'), (9.313225746154785e-10, 'GiB'))
+    """
+    largest = max((abs(value) for value in values if isfinite(value)), default=0.0)
+    match unit:
+        case Unit.RATIO:
+            return 100.0, "%"
+        case Unit.SECONDS:
+            return (1000.0, "ms") if largest < 2 else (1.0, "s")
+        case Unit.BYTES | Unit.BYTES_PER_SECOND:
+            power = min(len(_BYTES) - 1, int(log2(largest) // 10)) if largest >= 1024 else 0
+            per = "/s" if unit is Unit.BYTES_PER_SECOND else ""
+            return 1 / 1024.0**power, _BYTES[power] + per
+        case _:
+            return 1.0, unit.value
 
 
 def _signed(value: float) -> str:

@@ -8,12 +8,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import isfinite
 
 from bot import reports as package
 from bot.chat.verb import Attachment, Reply
+from bot.reports.amounts import scale
 from bot.reports.cells import as_csv, as_markdown
-from bot.reports.report import Page, Report, ReportFailed, Window
+from bot.reports.report import Page, Panel, Panels, Report, ReportFailed, Window
 from bot.reports.worker import LENGTH, Built, Job
+from routing.delivery.report import Curve, File, Finished, Plot, Table
 from routing.flow.desks import Desks
 from routing.plugins import collect
 from storage.errors import nearest
@@ -168,6 +171,52 @@ async def make(order: Order, desks: Desks, *, formats: Sequence[str] = ("png", "
         attachments=[one for kind in formats for one in attached(order.report, kind, made)],
         public=True,
     )
+
+
+def finished(order: Order, made: Built, *, at: datetime, notes: Sequence[str] = ()) -> Finished:
+    """Return a report as channels take it. at: when it was made, aware UTC."""
+    page = made.page
+    files = {kind: attached(order.report, kind, made) for kind in ("png", "csv")}
+    return Finished(
+        title=page.title,
+        headline=page.headline,
+        notes=(*notes, *page.notes),
+        tables=tuple(
+            Table(title=table.title, rows=tuple(map(tuple, table.rows))) for table in page.tables
+        ),
+        plots=tuple(
+            plot_of(panel)
+            for chart in page.charts
+            if isinstance(chart, Panels)
+            for panel in chart.panels
+        ),
+        pictures=tuple(map(_file, files["png"])),
+        files=tuple(map(_file, files["csv"])),
+        at=at,
+    )
+
+
+def plot_of(panel: Panel) -> Plot:
+    """Return a panel as numbers in the unit that its axis names."""
+    factor, unit = scale(panel.unit, [v for line in panel.lines for v in line.values])
+    return Plot(
+        title=panel.title,
+        unit=unit,
+        times=tuple(panel.times),
+        curves=tuple(
+            Curve(
+                name=line.name,
+                values=tuple(v * factor if isfinite(v) else None for v in line.values),
+                faint=line.faint,
+            )
+            for line in panel.lines
+        ),
+        limit=panel.limit * factor if panel.limit is not None else None,
+    )
+
+
+def _file(attachment: Attachment) -> File:
+    return File(name=attachment.name, media_type=attachment.media_type, content=attachment.content)
 
 
 def words(page: Page) -> str:

@@ -57,6 +57,7 @@ def read(body: str) -> Message:
         round=raw.get("round", 0),
         thread=raw.get("thread", ""),
         stages=tuple(raw.get("stages", ())),
+        report=raw.get("report", ""),
         bundle=_bundle(raw["bundle"]) if raw.get("bundle") else None,
     )
 

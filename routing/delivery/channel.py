@@ -61,6 +61,7 @@ class Message:
               Nobody else ever is.
     asked_keys: keys of the pages that this room message carries by mentioning people.
     link:     an address on the console; may be empty.
+    report:   key of the finished report that this is; empty: it is none.
     bundle:   the alerts themselves, only for channels whose kind `wants_alerts`.
     round:    of the escalation, as the incident counts them.
     thread:   names the incident for good, also where numbers begin anew; empty without one.
@@ -86,6 +87,7 @@ class Message:
     round: int = 0
     thread: str = ""
     stages: tuple[str, ...] = ()
+    report: str = ""
     bundle: Bundle | None = None
     doubted_since: datetime | None = None
 
@@ -168,6 +170,7 @@ class ChannelKind:
     wakes:    a message to a person may wake them; chat and mail do not.
     pages_only: people are asked by it and never told news: it rings.
     wants_alerts: its rooms take the alerts themselves (`Message.bundle`).
+    takes_reports: it shows finished reports (`routing.delivery.report.TakesReports`).
     addresses: the addresses that its options name; None: it takes any.
     faults:   what is wrong with options that look right one by one: (keys from its section, text).
     """
@@ -183,6 +186,7 @@ class ChannelKind:
     pages_only: bool = False
     wakes: bool = True
     wants_alerts: bool = False
+    takes_reports: bool = False
     addresses: Callable[[Any], Collection[str]] | None = None
     faults: Callable[[Any], Iterable[tuple[tuple[str, ...], str]]] | None = None
 

@@ -7,6 +7,8 @@ from storage.model.delivery import Purpose
 
 FIRST_GAP, LONGEST_GAP = 1.0, 60.0
 MOST_TRIES = 10
+MOST_TRIES_OF_A_REPORT = 480
+"""One try in 45 s on average, so about six hours."""
 MOST_TRIES_OF_A_ROOM = 1_920
 """Of a room whose incident is over: one try in 45 s on average, so about a day."""
 
@@ -51,7 +53,9 @@ def after_failure(
     day longer; pages and notices have a last try (a page's deadline may come before it).
     """
     most = MOST_TRIES
-    if purpose is Purpose.ROOM:
+    if purpose is Purpose.REPORT:
+        most = MOST_TRIES_OF_A_REPORT
+    elif purpose is Purpose.ROOM:
         most = attempts + 1 if is_open else MOST_TRIES_OF_A_ROOM
     if attempts >= most:
         return GiveUp(reason=f"given up after {attempts} tries")

@@ -10,7 +10,7 @@ from dataclasses import replace
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routing.delivery import body
+from routing.delivery import body, report
 from routing.delivery.channel import (
     Channel,
     ChannelKind,
@@ -19,6 +19,7 @@ from routing.delivery.channel import (
     Rejected,
     TryLater,
 )
+from routing.delivery.report import TakesReports
 from routing.flow.current import Current
 from routing.flow.failover import move_overdue
 from routing.flow.flights import Flight, cleared
@@ -32,7 +33,7 @@ from routing.playbook import Playbook
 from storage.clock import Clock, Steady
 from storage.errors import StorageUnavailable
 from storage.model.delivery import DeliveryStatus, OutboxMessage, Purpose
-from storage.sql import outbox
+from storage.sql import outbox, reports
 from storage.sql.database import Database
 
 log = structlog.get_logger()
@@ -43,6 +44,7 @@ PATIENCE = 15.0
 LEASE = 30.0
 """Seconds after which a crashed sender's messages are due again; longer than PATIENCE."""
 LONGEST_SLEEP = 1.0
+NO_REPORTS = "take it out of reports.schedules"
 
 
 class Sender:
@@ -193,6 +195,8 @@ class Sender:
         _, channel = self._channels[message.channel]
         try:
             async with asyncio.timeout(self._patience):
+                if message.purpose is Purpose.REPORT:
+                    return await self._send_report(channel, message)
                 return await channel.send(_said(message), message.address, message.key, flight.post)
         except (Rejected, TryLater) as word:
             return word
@@ -201,6 +205,17 @@ class Sender:
         except Exception as error:
             log.exception("channel failed", channel=message.channel, key=message.key)
             return TryLater(f"{type(error).__name__} inside the channel")
+
+    async def _send_report(self, channel: Channel, message: OutboxMessage) -> Receipt:
+        """Hand a finished report to a channel that shows reports."""
+        async with self._database.reading() as tx:
+            found = await reports.body_of(tx, body.read(message.body).report)
+        if not found:
+            raise Rejected(f"the report {message.key} is no longer kept")
+        if not isinstance(channel, TakesReports):
+            raise Rejected(f"{message.channel} shows no reports", advice=NO_REPORTS)
+        finished = await asyncio.to_thread(report.read, found)
+        return await channel.send_report(finished, message.address, message.key)
 
     async def watch(self) -> int:
         """Move overdue pages to the next way, ask what became of messages; return how many."""

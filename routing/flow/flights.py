@@ -69,6 +69,8 @@ async def cleared(
         elif message.purpose is Purpose.ROOM and message.incident:
             post = await posts.get(tx, message.incident, message.channel, message.address)
             flights.append(Flight(message=message, place=place, post=post))
+        elif message.purpose is Purpose.REPORT:  # its failures must not hold up a page there
+            flights.append(Flight(message=message, place=(place[0], f"{place[1]} (reports)")))
         else:
             flights.append(Flight(message=message, place=place))
     return flights
@@ -121,5 +123,5 @@ def sent_row(message: OutboxMessage, at: datetime) -> AuditRow:
         actor="tocsin",
         via="sender",
         what="sent",
-        because=f"{verb} {message.person} by {message.channel}",
+        because=f"{verb} {message.person or message.address} by {message.channel}",
     )

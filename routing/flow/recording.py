@@ -2,7 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routing.delivery.channel import Receipt, Rejected, TryLater
+from routing.delivery.channel import Message, Receipt, Rejected, TryLater
 from routing.delivery.compose import trouble_message
 from routing.delivery.letters import trouble_letters
 from routing.delivery.pace import Again, after_failure
@@ -81,6 +81,10 @@ async def _later(
     if isinstance(then, Again):
         await outbox.record_retry(tx, message, not_before=then.not_before, error=reason)
         return []
+    if message.purpose is Purpose.REPORT:
+        text = f"{message.channel} to {message.address}: {reason}; {then.reason}"
+        trouble = trouble_message("A report was not delivered", text, moment.playbook)
+        await _tell_admins(tx, f"report/{message.channel}", trouble, message.channel, moment)
     return await _given_up(tx, message, f"{reason}; {then.reason}", moment)
 
 
@@ -91,16 +95,18 @@ async def _failed(
     reason = shortened(flat(str(word)), LONGEST_REASON)
     text = f"{reason}\n{word.advice}" if word.advice else reason
     trouble = trouble_message(f"{message.channel} refuses messages", text, moment.playbook)
+    fact = f"channel/{message.channel}/{word.fault or reason}"
+    await _tell_admins(tx, fact, trouble, message.channel, moment)
+    return await _given_up(tx, message, reason, moment)
+
+
+async def _tell_admins(
+    tx: AsyncConnection, fact: str, trouble: Message, avoid: str, moment: Moment
+) -> None:
     letters = trouble_letters(
-        f"channel/{message.channel}/{word.fault or reason}",
-        trouble,
-        moment.playbook,
-        avoid=message.channel,
-        now=moment.now,
-        steady=moment.steady,
+        fact, trouble, moment.playbook, avoid=avoid, now=moment.now, steady=moment.steady
     )
     await outbox.enqueue_many(tx, letters)
-    return await _given_up(tx, message, reason, moment)
 
 
 async def _given_up(

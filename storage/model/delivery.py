@@ -20,11 +20,13 @@ class Purpose(StrEnum):
             each incident and room, armed again whenever there is something new to show.
     PAGE:   asks one person to answer; failure starts the next channel.
     NOTICE: tells one person something (taken, over, a channel is broken); no failover.
+    REPORT: a finished report for a room or a person; no failover, and tried for hours.
     """
 
     ROOM = "room"
     PAGE = "page"
     NOTICE = "notice"
+    REPORT = "report"
 
 
 class DeliveryStatus(StrEnum):

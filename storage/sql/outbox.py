@@ -17,7 +17,7 @@ from storage.model.incident import IncidentId
 from storage.sql.rows import as_row, chunks, insert
 from storage.sql.schema import SENT, WAITING, outbox
 
-PURPOSES = (Purpose.PAGE, Purpose.ROOM, Purpose.NOTICE)
+PURPOSES = (Purpose.PAGE, Purpose.ROOM, Purpose.NOTICE, Purpose.REPORT)
 """Who goes first among equally severe messages; a room's first post asks people, as pages do."""
 
 OWN = ("urgency", "leased_by", "leased_until")

@@ -1,7 +1,9 @@
 """Microsoft's schema of Adaptive Cards 1.4 as a JSON Schema: what text cards are made of.
 
 Written from adaptivecards.io/schemas/adaptive-card.json: the same names, required keys, enums and
-refusal of unknown keys. Enums are matched without regard to case there and here only as written.
+refusal of unknown keys;
+Chart.Line, which is of Teams, is from adaptivecards.microsoft.com.
+Enums are matched without regard to case there and here only as written.
 """
 
 from typing import Any
@@ -23,6 +25,11 @@ STYLE = _one_of("default", "emphasis", "good", "attention", "warning", "accent")
 SPACING = _one_of("default", "none", "small", "medium", "large", "extraLarge", "padding")
 ALIGNED = _one_of("left", "center", "right")
 UPRIGHT = _one_of("top", "center", "bottom")
+CHART_COLOR = _one_of(
+    "good", "warning", "attention", "neutral", "categoricalRed", "categoricalPurple",
+    "categoricalLavender", "categoricalBlue", "categoricalLightBlue", "categoricalTeal",
+    "categoricalGreen", "categoricalLime", "categoricalMarigold", "divergingGray",
+)  # fmt: skip
 ELEMENT: Json = {
     "height": _one_of("auto", "stretch"),
     "separator": FLAG,
@@ -70,8 +77,45 @@ SCHEMA: Json = {
     "$ref": "#/definitions/AdaptiveCard",
     "definitions": {
         "Element": _any_of(
-            "TextBlock", "RichTextBlock", "FactSet", "Container", "ColumnSet", "ActionSet", "Image"
+            "TextBlock",
+            "RichTextBlock",
+            "FactSet",
+            "Container",
+            "ColumnSet",
+            "ActionSet",
+            "Image",
+            "Chart.Line",
         ),
+        "Chart.Line": _object(
+            "Chart.Line",
+            ("data",),
+            title=STRING,
+            xAxisTitle=STRING,
+            yAxisTitle=STRING,
+            color=CHART_COLOR,
+            colorSet=_one_of("categorical", "sequential", "diverging"),
+            data=_list("LineChartData"),
+            yMin={"type": "number"},
+            yMax={"type": "number"},
+            fallback=_ref("Element"),
+            **ELEMENT,
+        ),
+        "LineChartData": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["values"],
+            "properties": {
+                "legend": STRING,
+                "color": CHART_COLOR,
+                "values": {"type": "array", "minItems": 1, "items": _ref("LineChartValue")},
+            },
+        },
+        "LineChartValue": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["x", "y"],
+            "properties": {"x": {"type": ["number", "string"]}, "y": {"type": "number"}},
+        },
         "Action": _any_of("Action.OpenUrl"),
         "TextBlock": _object(
             "TextBlock",

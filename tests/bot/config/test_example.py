@@ -76,7 +76,7 @@ FREE = {
     ".scrape.*.params", ".scrape.*.labels", ".heartbeats", ".heartbeats.*.labels",
     ".services", ".services.*.dashboards",
     *(f".sources.*.mapping.{key}" for key in ("labels", "annotations", "severities")),
-    ".reports.performance.figures", ".reports.performance.services",
+    ".reports.schedules.*.to.*", ".reports.performance.figures", ".reports.performance.services",
     ".reports.performance.services.*.figures",
 }  # fmt: skip
 INSTEAD = {
