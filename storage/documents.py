@@ -322,20 +322,32 @@ class _Builder:
         self, start: MappingStartEvent, events: Iterator[Event], path: str, depth: int
     ) -> Mapping:
         entries: dict[str, tuple[Scalar, Node]] = {}
+        merged: dict[str, tuple[Scalar, Node]] = {}
         for event in events:
             if not _opens(event):
                 break
             key = self._key(event, path)
             value = self._node(next(events), events, key.path, depth + 1)
-            if key.text in entries:
+            if key.text == "<<" and isinstance(event, ScalarEvent) and not event.style:
+                self._merge(value, merged)
+            elif key.text in entries:
                 first = entries[key.text][0]
                 self._faults.add(key, f"the key stands twice; first in line {first.line}")
             else:
                 entries[key.text] = (key, value)
         mark = start.start_mark
+        entries |= {name: entry for name, entry in merged.items() if name not in entries}
         return Mapping(
             file=self._file, line=mark.line + 1, column=mark.column + 1, path=path, entries=entries
         )
+
+    def _merge(self, value: Node, merged: dict[str, tuple[Scalar, Node]]) -> None:
+        """Take in `<<: *other` or `<<: [*one, *other]`; what stands first counts."""
+        for one in value.items if isinstance(value, Sequence) else (value,):
+            if isinstance(one, Mapping):
+                merged |= {name: it for name, it in one.entries.items() if name not in merged}
+            else:
+                self._faults.add(one, f"found {describe(one)}; expected a mapping to merge")
 
     def _key(self, event: Event, path: str) -> Scalar:
         if not isinstance(event, ScalarEvent):

@@ -26,8 +26,7 @@ ALERT_KEYS = (
 )
 RECORD_KEYS = ("record", "expr", "labels")
 
-_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_METRIC = re.compile(r"[^{}]+")
 _PLACE = re.compile(r"(\d+):(\d+): ")
 
 
@@ -123,8 +122,7 @@ class _Reader:
         hold = self._duration(mapping, "for", NEVER)
         keep = self._duration(mapping, "keep_firing_for", NEVER)
         if records and name is not None and not _METRIC.fullmatch(name.text):
-            right = "letters, digits, _ and :, not beginning with a digit"
-            self.faults.add(name, f"found {name.text!r}; expected a metric's name: {right}")
+            self.faults.add(name, f"found {name.text!r}; expected a metric's name, without braces")
         if name is None or tree is None:
             return None
         rule = Rule(
@@ -185,9 +183,8 @@ class _Reader:
         entries = self.faults.mapping(node, f"a mapping of {name}")
         found: dict[str, Template] = {}
         for key, value in entries or ():
-            if labels and (not _LABEL.fullmatch(key.text) or key.text == "__name__"):
-                right = "letters, digits and _, not beginning with a digit, not __name__"
-                self.faults.add(key, f"found {key.text!r}; expected a label's name: {right}")
+            if labels and key.text in {"", "__name__"}:
+                self.faults.add(key, f"found {key.text!r}; expected the name of a label to set")
             if not isinstance(value, Scalar):
                 self.faults.add(value, f"found {describe(value)}; expected a text")
                 continue

@@ -89,6 +89,29 @@ def test_an_alias_is_the_value_it_names() -> None:
     assert at(document, "a") is at(document, "b")
 
 
+MERGES = """\
+a: &a {x: 1, y: 1}
+b: &b {y: 2, z: 2}
+one: {<<: *a, y: 9}
+late: {y: 9, <<: *a}
+both: {<<: [*a, *b]}
+quoted: {"<<": 1}
+"""
+
+
+def test_a_mapping_may_take_in_others() -> None:
+    document = parse_document(MERGES, "x.yaml")
+    assert isinstance(document, Mapping)
+    found = {
+        key.text: {name.text: value.text for name, value in node if isinstance(value, Scalar)}
+        for key, node in document
+        if isinstance(node, Mapping)
+    }
+    assert found["one"] == found["late"] == {"x": "1", "y": "9"}
+    assert found["both"] == {"x": "1", "y": "1", "z": "2"}
+    assert found["quoted"] == {"<<": "1"}
+
+
 def test_an_empty_document_is_nothing() -> None:
     node = parse_document("# only a comment\n", "x.yaml")
     assert isinstance(node, Scalar)
@@ -106,6 +129,8 @@ def test_an_empty_document_is_nothing() -> None:
         "tags are not used here", id="tag"),
     pytest.param("!!str a: 1",
         "x.yaml:1:1: found the tag tag:yaml.org,2002:str; tags are not used here", id="tag-of-key"),
+    pytest.param("a: {<<: 7}",
+        "x.yaml:1:9 a.<<: found 7; expected a mapping to merge", id="merge-of-a-number"),
     pytest.param("a: &a [*a]",
         "x.yaml:1:8: *a refers to nothing that stands before it", id="inside-itself"),
     pytest.param("a: 1\n---\nb: 2\n",

@@ -131,8 +131,8 @@ def test_a_fault_of_a_group_is_told(text: str, fault: str) -> None:
     ("{alert: A, expr: 'up[5m]'}",
      "4:22 groups[0].rules[0].expr: found a range vector; expected an instant vector or a number"),
     ("{alert: A, expr: up, for: 5 min}", "(did you mean '5m'?)"),
-    ("{alert: A, expr: up, labels: {a-b: x}}", "found 'a-b'; expected a label's name"),
-    ("{record: a-b, expr: up}", "found 'a-b'; expected a metric's name"),
+    ("{record: 'a{b}', expr: up}", "found 'a{b}'; expected a metric's name, without braces"),
+    ("{alert: A, expr: up, labels: {__name__: x}}", "expected the name of a label to set"),
     ("{record: a, expr: up, for: 5m}", "no such key; "),
     ("{alert: A, expr: up, annotations: {x: '{{ $lables.a }}'}}",
      "4:47 groups[0].rules[0].annotations.x: the template does not parse: "
