@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from bot import collector
 from bot.channels.console import Console
 from bot.channels.links import AnswerLinks, TakesLinks, kept_secret
 from bot.config.build import (
@@ -36,7 +37,6 @@ from bot.reports.schedule import Schedules
 from bot.roles import Roles
 from bot.schema import lay_out
 from bot.scrape.scraper import Scraper
-from bot.settle import settle_memory
 from bot.twilio import Telephony
 from bot.web.parts import Keys, Limits, Parts
 from bot.web.server import Server
@@ -295,7 +295,7 @@ class App:
     async def run(self) -> None:
         """Work until `stop_asked`, then finish what is in flight and close everything."""
         await self.roles.start()
-        settle_memory()
+        collector.begin()
         log.info("serving", address=f"http://{self.server.host}:{self.server.port}")
         try:
             await self.stop_asked.wait()

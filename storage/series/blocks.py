@@ -99,9 +99,10 @@ class Blocks:
         # higher numbers than those of the catalogue, and are learnt in ascending order.
         unsaved = index.all()
         told = np.union1d(held.numbers, unsaved[unsaved > self._saved])
-        known = zip(told.tolist(), index.labels_of(told), newest(told).tolist(), strict=True)
-        self._catalogue.add(segment, known, sources(told.tolist()))
-        self._saved = max(self._saved, int(told[-1]))
+        numbers = told.tolist()
+        known = zip(numbers, index.labels_of(numbers), newest(told).tolist(), strict=True)
+        self._catalogue.add(segment, known, sources(numbers))
+        self._saved = max(self._saved, numbers[-1])
         return segment
 
     def publish(self, segment: Segment) -> None:

@@ -94,7 +94,7 @@ class Index:
     def labels_of(self, numbers: Iterable[int]) -> tuple[Labels, ...]:
         """Return the labels of known series; one forgotten a moment ago has none."""
         nothing = Labels()
-        return tuple(self._labels.get(int(number), nothing) for number in numbers)
+        return tuple(map(self._labels.get, numbers, repeat(nothing)))
 
     def knows(self, numbers: Ints) -> Bools:
         """Say for each number whether it is a known series."""
@@ -102,24 +102,26 @@ class Index:
         known[self.all()] = True
         return known[numbers]
 
-    def learn(self, series: Newcomers) -> None:
+    def learn(self, series: Newcomers, *, recurring: bool = False) -> None:
         """Make series known; those that are known already stay as they are.
 
-        Numbers come in ascending order. The lock is held for a few milliseconds only, since the
-        event loop waits for it.
+        recurring: as in `numbers_of`.  Numbers come in ascending order. The lock is held for
+        a few milliseconds only, since the event loop waits for it.
         """
         for part in series.parts(AT_ONCE):
             with self._lock:
                 fresh = [number not in self._labels for number in part.numbers.tolist()]
-                self._learn(part if all(fresh) else part.where(np.array(fresh, dtype=np.bool_)))
+                if not all(fresh):
+                    part = part.where(np.array(fresh, dtype=np.bool_))
+                if len(part):
+                    self._learn(part, recurring=recurring)
 
-    def _learn(self, series: Newcomers) -> None:
-        if not len(series):
-            return
+    def _learn(self, series: Newcomers, *, recurring: bool) -> None:
         numbers, labels = series.numbers.tolist(), series.labels
         self._numbers.update(zip(labels, numbers, strict=True))
         self._labels.update(zip(numbers, labels, strict=True))
-        self._by_identity.update(zip(map(id, labels), numbers, strict=True))
+        if recurring:
+            self._by_identity.update(zip(map(id, labels), numbers, strict=True))
         self._all.extend(numbers)
         self._added[""] += len(numbers)
         for name, value, held in series.holders():

@@ -19,11 +19,13 @@ class Owners:
         """Return how many series each source has."""
         return {source: count for source, count in self._counts.copy().items() if count}
 
-    def add(self, number: int, source: str) -> None:
-        """Note whose a series is."""
-        if source and number not in self._sources:
-            self._sources[number] = source
-            self._counts[source] += 1
+    def learn(self, sources: Mapping[int, str]) -> None:
+        """Note whose some series are; what is known already stays."""
+        fresh = {
+            number: source for number, source in sources.items() if number not in self._sources
+        }
+        self._sources.update(fresh)
+        self._counts.update(fresh.values())
 
     def of(self, numbers: Iterable[int]) -> dict[int, str]:
         """Return the sources of those series that have one."""

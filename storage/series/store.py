@@ -78,7 +78,7 @@ class Store:
         )
         if len(entry.numbers) or entry.metadata:
             self._journal.append(entry)
-        self._learn(entry)
+        self._learn(entry, recurring=True)
         self._head.put(entry.numbers, entry.times, entry.values)
         self._describe(entry.metadata)
         self._stored += len(entry.numbers)
@@ -120,7 +120,7 @@ class Store:
         rows += [np.unique(mark.read(after, until).rows) for mark in marks]
         if not rows:
             return ()
-        return self.index.labels_of(numbers[np.unique(np.concatenate(rows))])
+        return self.index.labels_of(numbers[np.unique(np.concatenate(rows))].tolist())
 
     def metadata(self) -> dict[str, Mapping[str, str]]:
         """Return what senders told: metric name -> {"type", "help", "unit"}."""
@@ -194,8 +194,7 @@ class Store:
         for series, newest in self._catalogue.series():
             self.index.learn(series)
             self._head.note_newest(series.numbers, newest)
-        for number, source in self._catalogue.sources().items():
-            self._owners.add(number, source)
+        self._owners.learn(self._catalogue.sources())
         self._metadata.update(self._catalogue.metadata())
         self._blocks = Blocks(directory / "segments", self._catalogue)
         sealed: dict[int, int] = {}
@@ -230,11 +229,10 @@ class Store:
             self.index.reserve(int(entry.numbers.max()))
         return Readings(entry.numbers, entry.times, entry.values).where(keep)
 
-    def _learn(self, entry: Entry) -> None:
-        """Make the series known that an entry brings."""
-        self.index.learn(entry.newcomers)
-        for number, source in entry.newcomers.sources.items():
-            self._owners.add(number, source)
+    def _learn(self, entry: Entry, *, recurring: bool = False) -> None:
+        """Make the series known that an entry brings; recurring: their labels are a sender's."""
+        self.index.learn(entry.newcomers, recurring=recurring)
+        self._owners.learn(entry.newcomers.sources)
 
     def _take_back(self, parts: Sequence[Readings]) -> None:
         """Put replayed samples (rows: numbers) into the head, less those of lost series."""

@@ -146,8 +146,8 @@ async def test_a_limit_may_change_while_it_runs(tmp_path: Path) -> None:
 
 def test_owners() -> None:
     owners = Owners()
-    for number, source in ((1, "a"), (2, "a"), (3, ""), (1, "b")):
-        owners.add(number, source)
+    owners.learn({1: "a", 2: "a"})
+    owners.learn({1: "b"})
     assert (owners.count("a"), owners.count("b"), owners.count("")) == (2, 0, 0)
     assert owners.of([1, 3]) == {1: "a"}
     owners.forget([1, 3, 9])
