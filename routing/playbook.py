@@ -1,15 +1,18 @@
 """The playbook: what the configuration says about who hears of what. Swapped whole on reload."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
+from routing.alerts.inhibit import InhibitRule
+from routing.alerts.intervals import Times
 from routing.catalogue import Catalogue
 from storage.model.alert import Severity
 from storage.model.heartbeat import Heartbeat
 from storage.model.labels import Labels, Matcher
 from storage.model.person import OnCallList, Permission, Person, PersonId
 from storage.model.policy import Policy
+from storage.model.silence import Silence
 
 CHAT = "chat"
 """The word that means: every chat channel the person has."""
@@ -24,15 +27,51 @@ BY_SEVERITY: Mapping[Severity, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Alerts whose labels satisfy all `matchers` follow `policy`, grouped by `group_by`."""
+    """Alerts whose labels satisfy all `matchers` go this way; what is None, the route above says.
+
+    goes_on: routes behind it are tried as well (`continue`).
+    mute:    names of time intervals in which nobody hears of what goes this way.
+    active:  names of those in which alone somebody does; empty: always.
+    routes:  tried in order; what none of them takes goes by this route.
+    """
 
     matchers: tuple[Matcher, ...]
-    policy: str
-    group_by: tuple[str, ...] = ("alertname",)
+    policy: str | None = None
+    group_by: tuple[str, ...] | None = None
+    group_wait: timedelta | None = None
+    group_interval: timedelta | None = None
+    repeat_interval: timedelta | None = None
+    goes_on: bool = False
+    mute: tuple[str, ...] = ()
+    active: tuple[str, ...] = ()
+    routes: tuple["Route", ...] = ()
 
     def takes(self, labels: Labels) -> bool:
         """Say whether an alert with these labels goes this way."""
         return all(matcher.matches(labels) for matcher in self.matchers)
+
+    def under(self, above: "Route") -> "Route":
+        """Return the route with what it inherits; time intervals are not inherited."""
+        return replace(
+            self,
+            **{name: getattr(above, name) for name in INHERITED if getattr(self, name) is None},
+        )
+
+
+INHERITED = ("policy", "group_by", "group_wait", "group_interval", "repeat_interval")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceLimits:
+    """What people may silence.
+
+    longest: no silence lasts longer.  confirm: more alerts than this need a confirmation.
+    widest:  more alerts than this, or all that fires, need an administrator.
+    """
+
+    longest: timedelta = timedelta(days=7)
+    confirm: int = 20
+    widest: int = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +96,9 @@ class Playbook:
     silent:      names of further channels that ring nobody (mail).
     pages_only:  names of those that ask and never tell news.
     wants_alerts: names of those whose rooms take the alerts themselves.
+    inhibit:     which alerts hide which.  intervals: times of the day, by name.
+    maintenance: windows of the configuration; those that people make are rows.
+    limits:      what people may silence.
     resolve_timeout: an alert from a source that names no end is over unless repeated within this.
     failover_after: a critical page unsent after this goes to the person's next channel.
     link:        where people reach us, without a slash at the end; empty: no answer links.
@@ -77,9 +119,23 @@ class Playbook:
     resolve_timeout: timedelta = timedelta(minutes=5)
     catalogue: Catalogue = field(default_factory=Catalogue)
     heartbeats: Mapping[str, Heartbeat] = field(default_factory=dict)
+    inhibit: tuple[InhibitRule, ...] = ()
+    intervals: Mapping[str, tuple[Times, ...]] = field(default_factory=dict)
+    maintenance: tuple[Silence, ...] = ()
+    limits: SilenceLimits = SilenceLimits()
     failover_after: timedelta = timedelta(seconds=60)
     link: str = ""
     console: str = ""
+
+    def ways(self) -> Iterator[Route]:
+        """Yield every route of the tree, from above, with what it inherits."""
+        above = Route(matchers=(), policy=self.default)
+        todo = [(route, above) for route in reversed(self.routes)]
+        while todo:
+            route, parent = todo.pop()
+            here = route.under(parent)
+            yield here
+            todo += [(child, here) for child in reversed(route.routes)]
 
     def admins(self) -> tuple[Person, ...]:
         """Return those who are told when Tocsin itself is in trouble."""

@@ -46,7 +46,8 @@ def place_of(
     firing = [it for it in held if it.alert.is_firing]
     if not alert.is_firing:
         return Place(told=tuple((it.incident, alert) for it in firing))
-    told = [(it.incident, _as_heard(alert, mute_in(it.group))) for it in firing]
+    heard = [(it, _as_heard(alert, mute_in(it.group))) for it in firing]
+    told = [(it.incident, after) for it, after in heard if _differ(it.alert, after)]
     if began:
         at_home = [it for it in held if it.is_open]
         moved = any(it.group not in routed for it in at_home)
@@ -61,6 +62,11 @@ def place_of(
         groups=tuple(group for group in wanted if group not in muted),
         waiting=tuple(group for group in wanted if group in muted),
     )
+
+
+def _differ(before: Alert, after: Alert) -> bool:
+    """Say whether an incident that fires with `before` has anything to hear of."""
+    return (before.no_data_since, before.muted) != (after.no_data_since, after.muted)
 
 
 def _as_heard(alert: Alert, mute: Mute | None) -> Alert:

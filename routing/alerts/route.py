@@ -1,10 +1,14 @@
-"""Which way an alert goes: the first route that takes it, else the default policy."""
+"""Which ways an alert goes through the tree of routes: by which policy, in which group."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from routing.playbook import Playbook, Route
 from storage.model.labels import Labels
 from storage.model.policy import Policy
+
+ALL = "..."
+"""In `group_by`: every label, so that each alert is a group of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,23 +26,74 @@ class GroupKey:
         return f"{self.policy}{self.labels}"
 
 
-def route_of(labels: Labels, playbook: Playbook) -> Route:
-    """Return the first route that takes alerts with these labels, else one to the default policy.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch:
+    """One way that an alert goes: everything that the routes above it say as well.
 
-    A route whose policy does not exist is passed over: rather the default than nobody.
+    policy: as new incidents carry it, with the waits of the route.
+    mute, active: names of time intervals in which it is quiet, or outside of which it is.
+    path:   places of the route in the tree, from the root: `(0, 2)` is the third child of the
+            first route; empty: no route takes the alert.
     """
-    for route in playbook.routes:
-        if route.takes(labels) and route.policy in playbook.policies:
-            return route
-    return Route(matchers=(), policy=playbook.default)
+
+    key: GroupKey
+    policy: Policy
+    mute: tuple[str, ...] = ()
+    active: tuple[str, ...] = ()
+    path: tuple[int, ...] = ()
+
+
+def branches_of(labels: Labels, playbook: Playbook) -> tuple[Branch, ...]:
+    """Return the ways that an alert with these labels goes, one at least.
+
+    At each level the first route whose matchers all hold takes it, and those behind it as well
+    where it says `continue`; what none of its children takes goes by the route itself. Two ways
+    into one group are one way. A route whose policy does not exist leads to the default one:
+    rather that than nobody.
+    """
+    root = Route(matchers=(), policy=playbook.default, routes=playbook.routes)
+    found: dict[str, Branch] = {}
+    for path, route in _taken(root, labels, (), Route(matchers=(), policy=playbook.default)):
+        branch = _branch(path, route, labels, playbook)
+        found.setdefault(str(branch.key), branch)
+    return tuple(found.values())
+
+
+def _taken(
+    route: Route, labels: Labels, path: tuple[int, ...], above: Route
+) -> Iterator[tuple[tuple[int, ...], Route]]:
+    """Walk down; yields routes as they are with what they inherit."""
+    here = route.under(above)
+    taken = False
+    for place, child in enumerate(route.routes):
+        if child.takes(labels):
+            taken = True
+            yield from _taken(child, labels, (*path, place), here)
+            if not child.goes_on:
+                break
+    if not taken:
+        yield path, here
+
+
+def _branch(path: tuple[int, ...], route: Route, labels: Labels, playbook: Playbook) -> Branch:
+    name = route.policy if route.policy in playbook.policies else playbook.default
+    policy = playbook.policies[name or playbook.default]
+    waits = {
+        wait: value
+        for wait in ("group_wait", "group_interval", "repeat_interval")
+        if (value := getattr(route, wait)) is not None
+    }
+    by = route.group_by or ("alertname",)
+    grouped = labels if ALL in by else labels.keep(*by)
+    return Branch(
+        key=GroupKey(policy=policy.name, labels=grouped),
+        policy=replace(policy, **waits) if waits else policy,
+        mute=route.mute,
+        active=route.active,
+        path=path,
+    )
 
 
 def group_of(labels: Labels, playbook: Playbook) -> GroupKey:
-    """Say which group an alert with these labels belongs to."""
-    route = route_of(labels, playbook)
-    return GroupKey(policy=route.policy, labels=labels.keep(*route.group_by))
-
-
-def policy_of(key: GroupKey, playbook: Playbook) -> Policy:
-    """Return the policy that a new incident of this group is opened with."""
-    return playbook.policies[key.policy]
+    """Return the first group that an alert with these labels belongs to."""
+    return branches_of(labels, playbook)[0].key

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routing.alerts.dedupe import newest_of, sort_out
 from routing.flow.current import Current
 from routing.flow.moment import Moment, decided, read_moment
+from routing.flow.mutes import note_sides, read_mutes, with_mutes
 from routing.flow.settle import settle
 from routing.flow.wake import Wake
 from routing.playbook import Playbook
@@ -103,7 +104,10 @@ class Receiver:
             if alert.is_firing
             and not (alert.fingerprint in known and known[alert.fingerprint].is_firing)
         }
-        return await settle(tx, changed, began, moment, via=news[0].source)
+        others = await note_sides(tx, changed, moment)
+        muting = await read_mutes(tx, moment)
+        heard = await with_mutes(tx, [*changed, *others], muting, moment)
+        return await settle(tx, heard, began, moment, via=news[0].source)
 
     async def _expire_some(self, tx: AsyncConnection) -> tuple[int, list[Incident]]:
         moment = await read_moment(tx, self._clock, self._playbook)

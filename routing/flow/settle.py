@@ -3,12 +3,15 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.alerts.group import summed_up
+from routing.alerts.intervals import active_at
+from routing.alerts.mute import by_time
 from routing.alerts.place import place_of
-from routing.alerts.route import GroupKey, group_of, policy_of
+from routing.alerts.route import Branch, branches_of
 from routing.flow.carry_out import carry_out
 from routing.flow.moment import Moment
 from routing.incidents.decide import Decision
@@ -16,6 +19,8 @@ from routing.incidents.machine import begin, belongs, transition
 from storage.model.alert import Alert
 from storage.model.incident import Incident, IncidentId
 from storage.model.labels import Fingerprint
+from storage.model.policy import Policy
+from storage.model.silence import Mute
 from storage.model.standing import Standing
 from storage.sql import alerts as alert_rows
 from storage.sql import incidents, standing
@@ -27,7 +32,7 @@ class Tidings:
 
     incidents: dict[IncidentId, list[Alert]]
     groups: dict[str, list[Alert]]
-    keys: dict[str, GroupKey]
+    policies: dict[str, Policy]
 
 
 async def settle(
@@ -43,19 +48,20 @@ async def settle(
     changed: alerts that changed; each once.  began: those of them that did not fire before.
     Returns the incidents that changed. Raises StaleIncident where another writer was faster.
     """
+    times = active_at(moment.playbook.intervals, moment.now)
     held = await alert_rows.holders(tx, [it.fingerprint for it in changed])
     tidings = Tidings(defaultdict(list), defaultdict(list), {})
     stands = []
     for it in changed:
-        key = group_of(it.alert.labels, moment.playbook)
-        tidings.keys[str(key)] = key
+        ways = {str(way.key): way for way in branches_of(it.alert.labels, moment.playbook)}
+        tidings.policies |= {group: way.policy for group, way in ways.items()}
         place = place_of(
             it.alert,
             held[it.fingerprint],
             began=it.fingerprint in began,
             waiting=it.waiting,
-            routed=[str(key)],
-            mute_in=lambda _: None,
+            routed=list(ways),
+            mute_in=partial(_mute_in, it.mutes, ways, times),
         )
         for incident, alert in place.told:
             tidings.incidents[incident].append(alert)
@@ -78,14 +84,25 @@ async def _decided(tx: AsyncConnection, tidings: Tidings, moment: Moment) -> lis
         else:
             opening[group] = alerts
     decisions = [
-        _opened(group, tidings.keys.get(group), alerts, moment) for group, alerts in opening.items()
+        _opened(group, tidings.policies.get(group), alerts, moment)
+        for group, alerts in opening.items()
     ]
     return decisions + await _changed(tx, tidings.incidents, moment)
 
 
-def _opened(group: str, key: GroupKey | None, alerts: Sequence[Alert], moment: Moment) -> Decision:
-    policy = policy_of(key or group_of(alerts[0].labels, moment.playbook), moment.playbook)
-    change = begin(IncidentId(0), group, summed_up(alerts), policy, moment.now)
+def _mute_in(
+    mutes: Sequence[Mute], ways: Mapping[str, Branch], times: frozenset[str], group: str
+) -> Mute | None:
+    """Say who mutes an alert in one group: somebody everywhere, or the time there."""
+    if mutes:
+        return mutes[0]
+    way = ways.get(group)
+    return by_time(way.mute, way.active, times) if way else None
+
+
+def _opened(group: str, policy: Policy | None, alerts: Sequence[Alert], moment: Moment) -> Decision:
+    by = policy or branches_of(alerts[0].labels, moment.playbook)[0].policy
+    change = begin(IncidentId(0), group, summed_up(alerts), by, moment.now)
     return replace(moment.follow(None, change), alerts=tuple(alerts))
 
 

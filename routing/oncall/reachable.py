@@ -25,7 +25,7 @@ def unreached(
     Policies that no alert can come to are passed over; names are those of the configuration.
     """
     roster = Roster(playbook=playbook, overrides=overrides, now=now)
-    used = dict.fromkeys([*(route.policy for route in playbook.routes), playbook.default])
+    used = dict.fromkeys([*(way.policy for way in playbook.ways() if way.policy), playbook.default])
     policies = [playbook.policies[name] for name in used if name in playbook.policies]
     found = list(_people(playbook, policies, roster))
     for policy in policies:

@@ -11,6 +11,7 @@ from routing.flow.act import IncidentDesk
 from routing.flow.current import Current
 from routing.flow.deliver import Sender
 from routing.flow.housekeeping import Housekeeper
+from routing.flow.quiet import QuietKeeper
 from routing.flow.receive import Receiver
 from routing.flow.timers import TimerLoop
 from routing.flow.wake import Wake
@@ -99,6 +100,7 @@ class Town:
             "slack": (self.slack.kind(is_chat=True), self.slack),
             "sms": (self.sms.kind(proves=True), self.sms),
         }
+        self.quiet = QuietKeeper(self.database, self.clock, self.playbook, self.wake)
         self.timers = TimerLoop(self.database, self.clock, self.playbook, self.wake, "test")
         self.sender = Sender(
             self.database,
@@ -133,6 +135,8 @@ class Town:
         return min((at for at in due if at is not None and at > now), default=float("inf"))
 
     async def _tick(self) -> None:
+        await self.receiver.expire()
+        await self.quiet.look()
         await self.timers.run_due()
         await self.sender.watch()
         await self.sender.send_due()

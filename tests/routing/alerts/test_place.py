@@ -14,13 +14,16 @@ from tests.routing.town import alert, resolved
 
 ONE = IncidentId(1)
 FIRING, OVER = alert(), resolved(alert())
+SILENT = replace(FIRING, no_data_since=NOON)
 QUIET = Mute(kind=MuteKind.SILENCE, by="silence 12 by ada", until=NOON)
 SAID = "silence 12 by ada until 2026-03-02 12:00 UTC"
 HUSHED = replace(FIRING, muted=SAID)
 
 
-def held(group: str = "a", *, firing: bool = True, is_open: bool = True) -> Held:
-    given = FIRING if firing else OVER
+def held(
+    group: str = "a", *, firing: bool = True, is_open: bool = True, hushed: bool = False
+) -> Held:
+    given = (HUSHED if hushed else FIRING) if firing else OVER
     return Held(incident=ONE, group=group, is_open=is_open, alert=given)
 
 
@@ -36,9 +39,11 @@ TABLE = [
         id="who-was-never-heard-goes-by-the-routes-of-now"),
     pytest.param(FIRING, [held()], False, ("b",), ("a",),
         Place(told=((ONE, HUSHED),), groups=("b",)), id="heard-here-muted-there"),
-    pytest.param(FIRING, [held()], False, (), (), Place(told=((ONE, FIRING),)), id="unmuted"),
-    pytest.param(FIRING, [held("old")], False, (), (), Place(told=((ONE, FIRING),)),
-        id="stays-where-it-fires"),
+    pytest.param(FIRING, [held(hushed=True)], False, (), (), Place(told=((ONE, FIRING),)),
+        id="unmuted"),
+    pytest.param(FIRING, [held(hushed=True)], False, (), ("a",), Place(), id="muted-still"),
+    pytest.param(SILENT, [held()], False, (), (), Place(told=((ONE, SILENT),)), id="no-data"),
+    pytest.param(FIRING, [held("old")], False, (), (), Place(), id="stays-where-it-fires"),
     pytest.param(FIRING, [held("old", firing=False)], True, (), (), Place(groups=("old",)),
         id="goes-back-to-the-open-incident-of-other-routes"),
     pytest.param(FIRING, [held("old", firing=False)], True, (), ("old",),
@@ -46,7 +51,7 @@ TABLE = [
     pytest.param(FIRING, [held("a", firing=False)], True, (), (), Place(groups=("a", "b")),
         id="back-by-the-same-routes"),
     pytest.param(FIRING, [held(is_open=False)], True, (), (),
-        Place(told=((ONE, FIRING),), groups=("b",)), id="a-quiet-incident-has-it"),
+        Place(groups=("b",)), id="a-quiet-incident-has-it"),
     pytest.param(OVER, [held()], False, ("b",), ("a",), Place(told=((ONE, OVER),)),
         id="over-where-it-fires-and-nobody-waits"),
     pytest.param(OVER, [held(firing=False)], False, (), (), Place(), id="over-long-ago"),

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from routing.alerts.route import group_of, policy_of, route_of
+from routing.alerts.route import branches_of, group_of
 from routing.playbook import Route
 from storage.model.labels import Labels, Matcher, MatchOp
 from tests.routing.town import PLAYBOOK, POLICY
@@ -47,9 +47,9 @@ TABLE = [
 def test_group(labels: dict[str, str], group: str) -> None:
     key = group_of(Labels.of(labels), BOOK)
     assert str(key) == group
-    assert policy_of(key, BOOK).name == key.policy
+    assert branches_of(Labels.of(labels), BOOK)[0].policy.name == key.policy
 
 
 def test_a_route_to_a_policy_that_is_gone_is_passed_over() -> None:
     book = replace(PLAYBOOK, routes=(GONE,))
-    assert route_of(Labels.of(alertname="A"), book).policy == "default"
+    assert group_of(Labels.of(alertname="A"), book).policy == "default"
