@@ -51,6 +51,7 @@ from routing.flow.evaluate import Judge
 from routing.flow.hear import Hearing
 from routing.flow.heartbeats import Heartbeats
 from routing.flow.housekeeping import Housekeeper
+from routing.flow.quiet import QuietKeeper
 from routing.flow.receive import Receiver
 from routing.flow.timers import TimerLoop
 from routing.flow.wake import Wake
@@ -118,7 +119,7 @@ class App:
         self.settings = Current[Mapping[str, Any]](report_settings(self.config))
         self.wake = Wake()
         shared = (self.database, self.clock, self.playbook, self.wake)
-        self.receiver = Receiver(*shared)
+        self.receiver, self.quiet = Receiver(*shared), QuietKeeper(*shared)
         self.desks = Desks(
             incidents=IncidentDesk(*shared),
             database=self.database,

@@ -30,6 +30,7 @@ class Roles:
         self.loops: list[Loop] = []
         self._loop("judging", app.judge.tick, 1.0)
         self._loop("expiring", app.receiver.expire, 1.0)
+        self._loop("muting", app.quiet.look, 1.0)
         self._loop("looking", app.observed.look, 5.0)
         self._loop("sealing", app.series.seal, 60.0, stuck_after=900.0)
         self._loop("inspecting", app.housekeeper.inspect, 60.0, stuck_after=300.0)

@@ -11,7 +11,7 @@ from bot.config.limits import LimitsSection
 from bot.config.personal import quiet_of, rule_of
 from bot.reports.schedule import Schedule
 from routing.catalogue import Catalogue
-from routing.playbook import BY_SEVERITY, Playbook, Route, Source
+from routing.playbook import BY_SEVERITY, Playbook, Source
 from storage.metrics.remote import RemoteMetrics
 from storage.model.alert import Severity
 from storage.model.person import ContactPoint, OnCallList, Person, PersonId
@@ -31,10 +31,14 @@ def playbook(config: Config) -> Playbook:
         },
         policies={name: _policy(name, policy) for name, policy in config.policies.items()},
         default=config.default_policy or "",
-        routes=tuple(
-            Route(matchers=route.match, policy=route.policy, group_by=route.group_by)
-            for route in config.routes
-        ),
+        routes=tuple(route.built() for route in config.routes),
+        inhibit=tuple(rule.built() for rule in config.alerts.inhibit),
+        intervals={
+            name: tuple(entry.built() for entry in entries)
+            for name, entries in config.alerts.time_intervals.items()
+        },
+        maintenance=tuple(it.built(name) for name, it in config.alerts.maintenance.items()),
+        limits=config.alerts.silences.built(),
         by_severity={**BY_SEVERITY, **config.severities},
         chat=config.chat_channels,
         silent=frozenset(n for n, it in config.opened.items() if not it.kind.wakes),

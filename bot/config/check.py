@@ -7,6 +7,7 @@ from bot.config.check_channels import check_channels, check_room_address
 from bot.config.check_personal import FORECASTS, check_personal
 from bot.config.check_remote import check_remote
 from bot.config.check_reports import check_reports
+from bot.config.check_routes import check_routes
 from bot.config.check_scrape import check_scrape
 from bot.config.check_services import check_services
 from bot.config.check_sources import check_sources
@@ -146,8 +147,7 @@ def _routes(inspection: Inspection) -> None:
             "default_policy is missing; expected the policy for alerts that no route takes; "
             f"known: {known}",
         )
-    for place, route in enumerate(inspection.config.routes):
-        inspection.refers(("routes", place, "policy"), "policy", route.policy, policies)
+    check_routes(inspection)
 
 
 def _severities(inspection: Inspection) -> None:

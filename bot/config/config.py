@@ -21,7 +21,6 @@ from bot.config.fields import (
     Listen,
     ListenAddress,
     MailAddress,
-    MatcherText,
     PhoneNumber,
     PositiveDuration,
     RoomAddress,
@@ -36,6 +35,7 @@ from bot.config.mapping import MappingSection
 from bot.config.personal import PersonalRuleSection, QuietSection
 from bot.config.remote import BasicSection, ForwardSection, MetricsSection
 from bot.config.reports import ReportsSection
+from bot.config.routes import RouteSection
 from bot.config.scrape import ScrapeSection
 from bot.config.secret import Secret, basic, shapes
 from bot.config.services import ServiceSection
@@ -204,14 +204,6 @@ class PolicySection(Section):
     ack_timeout: PositiveDuration = 4 * HOUR
     repeat_after: PositiveDuration = 15 * MINUTE
     reopen_within: Duration = 30 * MINUTE
-
-
-class RouteSection(Section):
-    """Alerts that satisfy every matcher follow `policy`; the first route that takes one wins."""
-
-    match: tuple[MatcherText, ...] = ()
-    policy: Text
-    group_by: Words = ("alertname",)
 
 
 class Delivery(Section):

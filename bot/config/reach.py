@@ -3,6 +3,7 @@
 from bot.config.config import PolicySection, StepSection
 from bot.config.inspection import Inspection
 from bot.config.personal import PersonalRuleSection
+from bot.config.routes import RouteSection
 from routing.playbook import BY_SEVERITY
 from storage.model.alert import Severity
 
@@ -18,14 +19,24 @@ def check_reach(inspection: Inspection) -> None:
 
 def _get_criticals(inspection: Inspection) -> list[str]:
     """Name the policies that a critical alert can come to, each once."""
-    config, found = inspection.config, list[str]()
-    for route in config.routes:
+    config = inspection.config
+    found, passed = _followed(config.routes, str(config.default_policy))
+    return list(dict.fromkeys([*found, str(config.default_policy)] if passed else found))
+
+
+def _followed(routes: tuple[RouteSection, ...], above: str) -> tuple[list[str], bool]:
+    """Name the policies that critical alerts find there, and whether any comes past them all."""
+    found, taken = list[str](), False
+    for route in routes:
         conditions = [m for m in route.match if m.name == "severity"]
         if all(m.matches_value(Severity.CRITICAL.value) for m in conditions):
-            found.append(route.policy)
-        if not route.match:  # takes everything; nothing comes past it
-            return list(dict.fromkeys(found))
-    return list(dict.fromkeys([*found, str(config.default_policy)]))
+            here = route.policy or above
+            inner, passed = _followed(route.routes, here)
+            found += [*inner, here] if passed else inner
+        taken = taken or not route.match  # takes everything
+        if not route.match and not route.goes_on:
+            break
+    return found, not taken
 
 
 def _asked(inspection: Inspection, step: StepSection) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from routing.alerts.group import urgent_first
-from routing.alerts.route import group_of
+from routing.alerts.route import branches_of
 from routing.delivery.channel import Bundle
 from routing.delivery.compose import Scene
 from routing.delivery.words import shortened
@@ -47,7 +47,7 @@ def _trimmed(alert: Alert) -> Alert:
 def _grouped_by(scene: Scene) -> Labels:
     """Return the labels grouped by; none where a reload has changed the routes since."""
     for alert in scene.alerts:
-        key = group_of(alert.labels, scene.playbook)
-        if str(key) == scene.incident.group:
-            return key.labels
+        for way in branches_of(alert.labels, scene.playbook):
+            if str(way.key) == scene.incident.group:
+                return way.key.labels
     return Labels()

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from routing.alerts.route import GroupKey, group_of
+from routing.alerts.route import GroupKey, branches_of
 from routing.oncall.expand import Roster
 from routing.playbook import CHAT
 from routing.rules.backtest import Episode
@@ -41,7 +41,8 @@ def would_page(
     for episode in episodes:
         labels = alert_labels(rule, episode)
         severity = Severity.read(labels.get("severity"))
-        groups.setdefault((group_of(labels, roster.playbook), severity), []).append(episode)
+        for way in branches_of(labels, roster.playbook):
+            groups.setdefault((way.key, severity), []).append(episode)
     times: dict[tuple[str, Severity], int] = {}
     for (group, severity), found in groups.items():
         key = (group.policy, severity)

@@ -10,6 +10,7 @@ from bot.config import channels
 from bot.config.build import playbook
 from bot.config.config import Config
 from bot.config.read import read_config
+from bot.config.routes import RouteSection
 from bot.config.values import core, is_section
 from storage.documents import Mapping, Node, Sequence, read_document
 
@@ -60,6 +61,8 @@ def keys(node: Node, path: str = "") -> set[str]:
 def wanted(annotation: Any, path: str = "") -> set[str]:
     """Return every way that the models have."""
     kind, found = core(annotation), {path}
+    if kind is RouteSection and ".routes.*.routes" in path:
+        return found  # the same keys again, as deep as one likes
     if is_section(kind):
         for name, field in kind.model_fields.items():
             found |= wanted(field.annotation, f"{path}.{field.alias or name}")
@@ -71,6 +74,7 @@ def wanted(annotation: Any, path: str = "") -> set[str]:
 
 FREE = {
     ".people", ".oncall", ".policies", ".sources", ".severities",
+    ".alerts.time_intervals", ".alerts.maintenance",
     ".people.*.addresses", ".policies.*.rooms.*",
     ".storage.metrics.prometheus.headers", ".storage.forward.headers",
     ".scrape.*.params", ".scrape.*.labels", ".heartbeats", ".heartbeats.*.labels",

@@ -1,6 +1,7 @@
 """Which way an alert goes."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -53,3 +54,69 @@ def test_group(labels: dict[str, str], group: str) -> None:
 def test_a_route_to_a_policy_that_is_gone_is_passed_over() -> None:
     book = replace(PLAYBOOK, routes=(GONE,))
     assert group_of(Labels.of(alertname="A"), book).policy == "default"
+
+
+def equals(name: str, value: str) -> Matcher:
+    return Matcher(name=name, op=MatchOp.EQUAL, value=value)
+
+
+MINUTE = timedelta(minutes=1)
+TREE = replace(
+    BOOK,
+    routes=(
+        Route(matchers=(equals("audit", "yes"),), policy="late", group_by=("...",), goes_on=True),
+        Route(
+            matchers=(equals("team", "payments"),),
+            policy="payments",
+            group_wait=MINUTE,
+            mute=("nights",),
+            routes=(
+                Route(matchers=(equals("severity", "info"),), group_by=("region",)),
+                Route(matchers=(equals("region", "eu"),), policy="late", goes_on=True),
+                Route(matchers=(equals("region", "eu"),), group_wait=2 * MINUTE),
+                Route(matchers=(equals("region", "eu"),), policy="never reached"),
+            ),
+        ),
+        Route(matchers=(), policy="late"),
+    ),
+)
+
+
+# fmt: off
+WAYS = [
+    pytest.param({"alertname": "A"}, ['late{alertname="A"} 0:00:00 (2,)'], id="the-last-route"),
+    pytest.param({"alertname": "A", "team": "payments"},
+        ['payments{alertname="A"} 0:01:00 (1,)'], id="no-child-takes-it"),
+    pytest.param({"alertname": "A", "team": "payments", "severity": "info", "region": "us"},
+        ['payments{region="us"} 0:01:00 (1, 0)'], id="a-child-inherits"),
+    pytest.param({"alertname": "A", "team": "payments", "region": "eu"},
+        ['late{alertname="A"} 0:01:00 (1, 1)', 'payments{alertname="A"} 0:02:00 (1, 2)'],
+        id="continue"),
+    pytest.param({"alertname": "A", "audit": "yes"},
+        ['late{alertname="A", audit="yes"} 0:00:00 (0,)', 'late{alertname="A"} 0:00:00 (2,)'],
+        id="two-groups-of-one-policy"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("labels", "ways"), WAYS)
+def test_an_alert_goes_down_the_tree(labels: dict[str, str], ways: list[str]) -> None:
+    found = branches_of(Labels.of(labels), TREE)
+    assert [f"{way.key} {way.policy.group_wait} {way.path}" for way in found] == ways
+
+
+def test_time_intervals_are_not_inherited() -> None:
+    (own,) = branches_of(Labels.of(alertname="A", team="payments"), TREE)
+    (child,) = branches_of(Labels.of(team="payments", severity="info"), TREE)
+    assert (own.mute, child.mute) == (("nights",), ())
+
+
+def test_two_ways_into_one_group_are_one() -> None:
+    twice = Route(matchers=(), policy="late", goes_on=True)
+    assert len(branches_of(Labels.of(alertname="A"), replace(BOOK, routes=(twice, twice)))) == 1
+
+
+def test_every_route_stands_in_the_list_of_ways_with_what_it_inherits() -> None:
+    assert [way.policy for way in TREE.ways()] == [
+        "late", "payments", "payments", "late", "payments", "never reached", "late",
+    ]  # fmt: skip

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from routing.alerts.inhibit import InhibitRule
-from routing.alerts.intervals import Times
+from routing.alerts.intervals import Range, Times
 from routing.incidents.events import Acknowledge
 from routing.playbook import Route
 from storage.model.alert import Alert
@@ -181,7 +181,7 @@ async def test_rules_of_inhibition_that_a_reload_brings_hold_for_what_fires(here
 
 
 async def test_a_route_is_quiet_in_its_time_and_tells_at_its_end(here: Town) -> None:
-    lunch = Times(minutes=((720, 750),))
+    lunch = Times(minutes=(Range(720, 750),))
     way = Route(matchers=(equals("team", "shop"),), policy="default", mute=("lunch",))
     here.playbook.swap(replace(here.playbook(), routes=(way,), intervals={"lunch": (lunch,)}))
     await here.fire(alert(team="shop"), alert("Other"))

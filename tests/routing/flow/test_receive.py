@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.flow.receive import Receiver
+from routing.playbook import Route
 from storage.errors import StaleIncident
 from storage.model.alert import Alert
 from storage.model.incident import IncidentId, Status
@@ -181,3 +182,20 @@ async def test_a_thousand_known_alerts_told_again_touch_no_incident(here: Town) 
     found = await stands(here, many[7])
     assert found.updated_at == NOON + MINUTE
     assert found.expires == here.clock.elapsed + 480
+
+
+async def test_by_continue_an_alert_is_in_two_incidents_and_ends_in_both(here: Town) -> None:
+    first = Route(matchers=(), policy="default", group_by=("severity",), goes_on=True)
+    second = Route(matchers=(), policy="default")
+    here.playbook.swap(replace(here.playbook(), routes=(first, second)))
+    await here.fire(alert())
+    await here.fire(alert("Other"))
+    assert [(it.group, it.firing) for it in await here.open_incidents()] == [
+        ('default{alertname="Other"}', 1),
+        ('default{alertname="CheckoutSlow"}', 1),
+        ('default{severity="critical"}', 2),
+    ]
+    await here.fire(resolved(alert()), resolved(alert("Other")))
+    assert await here.open_incidents() == []
+    await here.fire(alert())
+    assert len(await here.open_incidents()) == 2

@@ -1,0 +1,219 @@
+"""Who mutes an alert: by its labels, by planned windows, by the time of the day."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from routing.alerts.inhibit import InhibitRule, hidden_by, sides_of
+from routing.alerts.intervals import Range, Times, active_at
+from routing.alerts.mute import Mutes, by_time
+from routing.alerts.windows import check_rule, next_span, span_at
+from storage.model.labels import Labels, Matcher, MatchOp
+from storage.model.silence import MuteKind, Side, Silence, SilenceId, SilenceKind
+from tests.fakes import NOON
+from tests.routing.town import alert, resolved
+
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+
+
+def matcher(text: str) -> Matcher:
+    for op in (MatchOp.REGEX, MatchOp.NOT_REGEX, MatchOp.NOT_EQUAL, MatchOp.EQUAL):
+        name, found, value = text.partition(op.value)
+        if found:
+            return Matcher(name, op, value)
+    raise AssertionError(text)
+
+
+def silence(*matchers: str, id: int = 1, **changes: object) -> Silence:
+    plain = Silence(
+        id=SilenceId(id),
+        uuid=f"u{id}",
+        matchers=tuple(map(matcher, matchers)),
+        starts_at=NOON,
+        ends_at=NOON + HOUR,
+        created_by="ada",
+        updated_at=NOON,
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+SHOP = Labels.of(alertname="Slow", team="shop", pod="web-1")
+
+
+# fmt: off
+TABLE = [
+    pytest.param(["team=shop"], True, id="equal"),
+    pytest.param(["team=shop", "pod=~web-.*"], True, id="all-must-hold"),
+    pytest.param(["team=shop", "pod=~db-.*"], False, id="one-does-not"),
+    pytest.param(["team!=shop"], False, id="not-equal"),
+    pytest.param(["cluster!=eu"], True, id="an-absent-label-is-empty"),
+    pytest.param(["cluster="], True, id="equal-to-nothing"),
+    pytest.param(["pod!~db-.*"], True, id="not-matching"),
+    pytest.param(["pod=~eb-1"], False, id="patterns-are-anchored"),
+    pytest.param(["pod=~(a+)+x|web-[0-9]"], True, id="a-pattern-that-would-backtrack"),
+    pytest.param([], False, id="no-matchers-mean-nothing"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("matchers", "muted"), TABLE)
+def test_a_silence_covers_by_its_matchers(matchers: list[str], muted: bool) -> None:
+    assert bool(Mutes.at([silence(*matchers)], NOON).of(SHOP)) is muted
+
+
+def test_what_ends_last_answers_first() -> None:
+    late = silence("pod=web-1", id=2, ends_at=NOON + 2 * HOUR)
+    found = Mutes.at([silence("team=shop"), late, silence("team=x", id=3)], NOON).of(SHOP)
+    assert [mute.by for mute in found] == ["silence 2 by ada", "silence 1 by ada"]
+
+
+@pytest.mark.parametrize(
+    ("at", "active"),
+    [(-1, False), (0, True), (3_599, True), (3_600, False)],
+)
+def test_a_silence_holds_from_its_start_until_its_end(at: int, active: bool) -> None:
+    mutes = Mutes.at([silence("team=shop")], NOON + timedelta(seconds=at))
+    assert bool(mutes.of(SHOP)) is active
+
+
+words = st.sampled_from(["", "a", "b", "web"])
+some_labels = st.builds(lambda x, y: Labels.of(x=x, y=y, alertname="A"), words, words)
+some_matchers = st.lists(
+    st.builds(Matcher, st.sampled_from(["x", "y"]), st.sampled_from(MatchOp), words),
+    min_size=1,
+    max_size=3,
+)
+
+
+@given(some_labels, st.lists(some_matchers, max_size=4))
+def test_the_quick_way_finds_what_the_slow_way_does(
+    labels: Labels, many: list[list[Matcher]]
+) -> None:
+    made = [replace(silence(id=n + 1), matchers=tuple(matchers)) for n, matchers in enumerate(many)]
+    found = {mute.id for mute in Mutes.at(made, NOON).of(labels)}
+    assert found == {it.uuid for it in made if it.covers(labels)}
+
+
+WEEKLY = silence(
+    "team=shop",
+    kind=SilenceKind.MAINTENANCE,
+    starts_at=datetime(2026, 3, 1, 1, 30, tzinfo=UTC),  # a Sunday, 02:30 in Berlin
+    ends_at=None,
+    rule="FREQ=WEEKLY;BYDAY=SU",
+    zone="Europe/Berlin",
+    lasts=2 * HOUR,
+)
+
+
+# fmt: off
+WINDOWS = [
+    pytest.param((2026, 3, 8, 1, 29), None, id="before"),
+    pytest.param((2026, 3, 8, 1, 30), (8, 3, 30), id="begins"),
+    pytest.param((2026, 3, 8, 3, 29), (8, 3, 30), id="still"),
+    pytest.param((2026, 3, 8, 3, 30), None, id="over"),
+    pytest.param((2026, 3, 9, 2, 0), None, id="another-day"),
+    pytest.param((2026, 3, 29, 1, 45), (29, 3, 30), id="the-hour-that-is-left-out"),
+    pytest.param((2026, 4, 5, 0, 30), (5, 2, 30), id="summer-time"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("at", "end"), WINDOWS)
+def test_a_window_comes_again_by_the_clocks_of_its_zone(
+    at: tuple[int, int, int, int, int], end: tuple[int, int, int] | None
+) -> None:
+    now = datetime(*at, tzinfo=UTC)
+    span = span_at(WEEKLY, now)
+    assert (span and (span[1].day, span[1].hour, span[1].minute)) == end
+
+
+def test_a_series_ends() -> None:
+    last = replace(WEEKLY, ends_at=datetime(2026, 3, 8, 2, 0, tzinfo=UTC))
+    assert span_at(last, datetime(2026, 3, 8, 1, 59, tzinfo=UTC)) is not None
+    assert span_at(last, datetime(2026, 3, 8, 2, 0, tzinfo=UTC)) is None
+    assert next_span(last, datetime(2026, 3, 8, 2, 0, tzinfo=UTC)) is None
+
+
+def test_the_next_window() -> None:
+    found = next_span(WEEKLY, datetime(2026, 3, 9, tzinfo=UTC))
+    assert found is not None
+    assert found[0] == datetime(2026, 3, 15, 1, 30, tzinfo=UTC)
+    once = silence("team=shop", starts_at=NOON + HOUR, ends_at=NOON + 2 * HOUR)
+    assert next_span(once, NOON) == (NOON + HOUR, NOON + 2 * HOUR)
+    assert next_span(once, NOON + HOUR) is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        ("every sunday", "expected an RFC 5545 rule"),
+        ("FREQ=MINUTELY", "daily or more rarely"),
+        ("FREQ=YEARLY;UNTIL=20000101", "never happens"),
+    ],
+)
+def test_a_rule_that_is_none_is_refused_in_words(rule: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        check_rule(rule, NOON)
+
+
+# fmt: off
+TIMES = [
+    pytest.param(Times(), True, id="any-time"),
+    pytest.param(Times(minutes=(Range(720, 721),)), True, id="noon"),
+    pytest.param(Times(minutes=(Range(0, 720),)), False, id="the-end-does-not-count"),
+    pytest.param(Times(weekdays=(Range(1, 5),)), True, id="monday-to-friday"),
+    pytest.param(Times(weekdays=(Range(0, 0), Range(6, 6))), False, id="weekend"),
+    pytest.param(Times(days_of_month=(Range(2, 2),)), True, id="second"),
+    pytest.param(Times(days_of_month=(Range(-30, -30),)), True, id="thirtieth-from-the-end"),
+    pytest.param(Times(days_of_month=(Range(-3, -1),)), False, id="last-days"),
+    pytest.param(Times(days_of_month=(Range(1, -1),)), True, id="all-days"),
+    pytest.param(Times(months=(Range(3, 3),), years=(Range(2026, 2026),)), True, id="march-2026"),
+    pytest.param(Times(months=(Range(3, 3),), years=(Range(2027, 2027),)), False, id="both-must"),
+    pytest.param(Times(minutes=(Range(780, 781),), zone="Europe/Berlin"), True, id="one-in-berlin"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("times", "holds"), TIMES)
+def test_times_of_the_day(times: Times, holds: bool) -> None:
+    """Noon UTC of Monday, the second of March 2026."""
+    assert times.contains(NOON) is holds
+    assert active_at({"it": (times,), "never": ()}, NOON) == ({"it"} if holds else set())
+
+
+def test_a_route_is_quiet_within_the_one_and_outside_the_other() -> None:
+    assert by_time(["nights"], [], frozenset({"nights"})) is not None
+    assert by_time(["nights"], [], frozenset()) is None
+    assert by_time([], ["office", "weekend"], frozenset({"weekend"})) is None
+    outside = by_time([], ["office"], frozenset({"weekend"}))
+    assert outside is not None
+    assert (outside.kind, outside.by) == (MuteKind.TIME, "it is outside office")
+
+
+RULE = InhibitRule(
+    source=(matcher("severity=critical"),),
+    target=(matcher("alertname=~.*"),),
+    equal=("node",),
+)
+
+
+def test_of_two_of_a_kind_none_hides_the_other() -> None:
+    one, two, low = alert("A", node="a"), alert("B", node="a"), alert("C", "info", node="a")
+    sides = {it.fingerprint: sides_of(it, [RULE]) for it in (one, two, low)}
+    sources: dict[str, list[Side]] = {}
+    for some in sides.values():
+        for side in some:
+            if side.source:
+                sources.setdefault(side.key, []).append(side)
+    assert hidden_by(sides[one.fingerprint], sources) is None
+    assert hidden_by(sides[low.fingerprint], sources) in {one.fingerprint, two.fingerprint}
+    assert hidden_by(sides_of(alert("C", "info", node="b"), [RULE]), sources) is None
+
+
+def test_what_is_over_has_no_part_and_absent_labels_are_equal() -> None:
+    assert sides_of(resolved(alert()), [RULE]) == []
+    (mine,), (other,) = sides_of(alert("A"), [RULE]), sides_of(alert("B", "info"), [RULE])
+    assert (mine.key, mine.source, other.source, other.target) == (other.key, True, False, True)
