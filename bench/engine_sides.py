@@ -41,6 +41,7 @@ channels:
     account_sid: AC00000000000000000000000000000000
     auth_token: nobody-is-ever-texted
     from_number: "+14155550100"
+    verify: false
     api_url: "http://127.0.0.1:9"
 console: {{enabled: true, person: ada}}
 """

@@ -34,6 +34,7 @@ routes:
     account_sid: {account}
     auth_token: {auth_token}
     from_number: "+14155550100"
+    verify: false
     api_url: "{sms_url}"
 {more}"""
 POLICY = """\

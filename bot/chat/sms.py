@@ -18,6 +18,7 @@ from bot.chat.verb import Reply
 from routing.delivery.channel import Rejected, TryLater
 from routing.delivery.compose import trouble_message
 from routing.delivery.letters import trouble_letters
+from routing.delivery.words import flat
 from routing.flow.desks import Desks
 from routing.flow.phones import LASTING, PhoneBook, reply_letter
 from storage.clock import Steady
@@ -74,21 +75,22 @@ class SmsMouth:
         )
         await self.hear(sms, told=form.get("OptOutType", ""))
 
-    async def hear(self, sms: Heard, *, told: str = "", late: bool = False) -> None:
-        """Do what an SMS says, once.
+    async def hear(self, sms: Heard, *, told: str = "", late: bool = False) -> bool:
+        """Do what an SMS says, once; False where that has been done.
 
         told: Twilio's own reading of STOP and START.  late: it is older than all that is open:
         only STOP, START and codes are heeded.
         """
         if sms.sid in self._hearing:
-            return
+            return False
         self._hearing.add(sms.sid)
         try:
             async with self._desks.database.reading() as tx:
                 if await seen.is_known(tx, f"sms/{sms.sid}"):
-                    return
+                    return False
             answer, person = await self._done(sms, told.upper(), late)
             await self._answered(sms, answer, person)
+            return True
         finally:
             self._hearing.discard(sms.sid)
 
@@ -189,7 +191,9 @@ class SmsMouth:
         self._trouble = ""
         for sms in inbox:
             late = sms.at < (since or now - HOUR) - SKEW
-            await self.hear(sms, late=late)
+            if await self.hear(sms, late=late) and self.heard:
+                self.heard = False  # it was not brought: asking is needed again
+                self._next_look = Steady(0.0)
 
     async def _asked_since(self, since: datetime | None, now: datetime) -> datetime:
         """Return from when on SMS are of interest: the oldest page, or the oldest STOP."""
@@ -280,10 +284,10 @@ def _unfit(verb: str) -> str:
 
 def short(reply: Reply) -> str:
     """Write an answer for a phone: its lines, and the first rows of its table."""
-    lines = [line for line in reply.text.splitlines() if line.strip()]
+    lines = [flat(line) for line in reply.text.splitlines() if line.strip()]
     head, *rows = list(reply.table) or [()]
     sign = "#" if head and head[0] == "#" else ""
-    lines += [sign + " ".join(filter(None, row)) for row in rows[:ROWS]]
+    lines += [flat(sign + " ".join(filter(None, row))) for row in rows[:ROWS]]
     if len(rows) > ROWS:
         lines.append(f"and {len(rows) - ROWS} more")
     return "\n".join(lines).replace("`", "")

@@ -12,6 +12,7 @@ from bot.config.check_scrape import check_scrape
 from bot.config.check_services import check_services
 from bot.config.check_sources import check_sources
 from bot.config.inspection import Inspection, Way
+from bot.config.phone import parse_phone
 from bot.config.reach import check_reach
 from routing.playbook import CHAT
 from storage.model.alert import Severity
@@ -78,7 +79,24 @@ def _people(inspection: Inspection) -> None:
             if address and (first := seen.setdefault((key, address), name)) != name:
                 text = f"{first} has the same; expected another for each person"
                 inspection.add(("people", name, key), text)
+        _numbers(inspection, name)
         _contacts(inspection, name)
+
+
+def _numbers(inspection: Inspection, name: str) -> None:
+    """Addresses that are phone numbers are written as the network writes them."""
+    for channel in ("sms", "voice"):
+        written = inspection.config.people[name].addresses.get(channel)
+        if written is None:
+            continue
+        way: Way = ("people", name, "addresses", channel)
+        try:
+            number = parse_phone(written)
+        except ValueError as error:
+            inspection.add(way, str(error))
+        else:
+            if number != written:
+                inspection.add(way, f"found {written!r}; expected it without gaps: {number}")
 
 
 def _contacts(inspection: Inspection, name: str) -> None:

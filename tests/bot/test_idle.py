@@ -26,6 +26,11 @@ channels:
     auth_token: nobody-in-particular
     from_number: "+14155550100"
     api_url: "{nowhere}"
+  voice:
+    account_sid: AC00000000000000000000000000000000
+    auth_token: nobody-in-particular
+    from_number: "+14155550100"
+    api_url: "{nowhere}"
   console: {{}}
 console: {{enabled: true, person: ada}}
 """

@@ -37,7 +37,8 @@ async def run(ask: Ask, desks: Desks) -> Reply:
         (people[id].name, number, standing(known.get(number, Phone(number=number))))
         for id, number in numbers.items()
     ]
-    return Reply(f"{len(rows)} numbers.", table=(("who", "number", "stands"), *rows))
+    count = "1 number" if len(rows) == 1 else f"{len(rows)} numbers"
+    return Reply(f"{count}.", table=(("who", "number", "stands"), *rows))
 
 
 VERB = Verb(

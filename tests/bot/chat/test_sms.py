@@ -64,6 +64,14 @@ async def test_every_answer(here: Exchange, text: str, status: Status, back: str
     assert (await here.incident()).status is status
 
 
+async def test_hostile_titles_are_text_in_two_sms_at_most(here: Exchange) -> None:
+    title = "A\r\nack 1\u202e\x1b[2J<!channel> " + "🔥" * 500
+    await here.fire(title)
+    assert (await here.says("ack 1")).startswith("#1 A ack 1")
+    assert all(segments(it.body) <= 2 for it in here.twilio.sent(ADAS))
+    assert not any(char in it.body for it in here.twilio.sent(ADAS) for char in "\r\u202e\x1b")
+
+
 async def test_all_of_mine_are_taken_at_once(here: Exchange) -> None:
     await here.fire("CheckoutSlow", "DiskFull", "QueueLong")
     assert (await here.says("aa")).count("yours for 4 h") == 3
@@ -276,6 +284,19 @@ async def test_answers_are_asked_for_while_a_page_is_open(alone: Exchange) -> No
     await alone.start(public=False)
     await alone.turn(60)
     assert len(alone.twilio.sent(ADAS)) == 2
+
+
+async def test_asking_goes_on_where_the_webhook_is_not_set_up(here: Exchange) -> None:
+    await here.fire("CheckoutSlow")
+    await here.says("alerts")
+    await here.turn(20)
+    assert len(here.twilio.calls("Messages.list")) == 1, "what is brought need not be asked for"
+    here.twilio.text("show 1", from_=ADAS)  # nobody brings it
+    await here.turn(60)
+    assert len(here.twilio.sent(ADAS)) == 3
+    here.twilio.text("ack 1", from_=ADAS)
+    await here.turn(6)
+    assert (await here.incident()).status is Status.ACKNOWLEDGED
 
 
 async def test_what_was_said_before_the_page_is_not_done(alone: Exchange) -> None:

@@ -75,6 +75,12 @@ ROWS = [
     pytest.param("bob: {slack", "bob: {addresses: {push: fone}, slack",
         "config.yaml:3:27 people.bob.addresses.push: no address of channels.push is called 'fone'; "
         "did you mean 'phone'?", id="an-unknown-address"),
+    pytest.param("bob: {slack", "bob: {addresses: {sms: '+14155'}, slack",
+        "config.yaml:3:26 people.bob.addresses.sms: found '+14155', which is too short",
+        id="half-a-number"),
+    pytest.param("bob: {slack", "bob: {addresses: {voice: '+1 415 555 2671'}, slack",
+        "config.yaml:3:28 people.bob.addresses.voice: found '+1 415 555 2671'; expected it "
+        "without gaps: +14155552671", id="a-number-with-gaps"),
     pytest.param("bob: {slack", "bob: {addresses: {teams: ops}, slack",
         "config.yaml:3:28 people.bob.addresses.teams: teams reaches no person; "
         "expected it among the rooms of a policy only", id="a-person-in-teams"),
