@@ -19,6 +19,8 @@ from storage.clock import Clock, SystemClock
 from storage.model.delivery import Post, Purpose
 
 PATH = "/twilio/voice/"
+DETECTED_WITHIN = 8
+"""Seconds in which Twilio finds out whether a person answers; they hear nothing until then."""
 MOST_SEEN = 50  # calls to one phone that are looked through
 
 
@@ -100,6 +102,7 @@ class Voice:
                 from_=self.options.from_number,
                 timeout=self.options.ring_seconds,
                 machine_detection="Enable",
+                machine_detection_timeout=DETECTED_WITHIN,
                 **words,
             )
         return str(made.sid)

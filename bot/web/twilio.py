@@ -22,6 +22,7 @@ from bot.channels import voice_proof as calls
 from bot.channels.sms_proof import STOPPED, code_of, proof
 from routing.delivery.channel import Receipt
 from routing.flow.phones import PhoneBook
+from storage.model.delivery import DeliveryStatus
 
 if TYPE_CHECKING:
     from bot.chat.sms import SmsMouth
@@ -105,6 +106,9 @@ class TwilioDoor:
         voice, token, form = await self._call(request)
         turn = request.query_params.get("turn", "")
         number = int(turn) if turn.isdecimal() and len(turn) < 3 else 99
+        if form.get("Digits"):  # only a person presses one
+            taken = DeliveryStatus.DELIVERED
+            await self.told("voice", Receipt(provider_id=form.get("CallSid", ""), status=taken))
         return _said(await voice.pressed(token, form, number))
 
     async def ended(self, request: Request) -> Response:

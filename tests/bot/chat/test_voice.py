@@ -140,6 +140,19 @@ async def test_a_voicemail_is_no_answer(here: Calling, by: str) -> None:
     assert any("answered; going by sms" in row.because for row in await here.facts())
 
 
+async def test_who_may_be_a_voicemail_is_a_person_only_by_a_key(here: Calling) -> None:
+    here.twilio.answers[ADAS] = Answer(by="unknown")
+    await here.fire("CheckoutSlow")
+    call = await here.over()
+    assert call.said[0].endswith(CHOICE), "it is read out all the same"
+    assert (await here.statuses())[:2] == [("ada", "voice", "failed"), ("ada", "sms", "sent")]
+    here.twilio.answers[ADAS] = Answer(by="unknown", keys=("3",))
+    await here.fire("DiskFull")
+    await here.over(1)
+    assert (await here.statuses(2))[0] == ("ada", "voice", "delivered")
+    assert ("ada", "sms", "sent") not in await here.statuses(2)
+
+
 @pytest.mark.parametrize(
     ("end", "reason"),
     [
