@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from routing.delivery.channel import Channel, Message, Receipt, Rejected, TryLater
+from routing.delivery.report import Finished, TakesReports
 from storage.model.delivery import Post
 
 
@@ -16,6 +17,15 @@ class Discreet:
         """Send by the channel; raises what it raises, cleaned."""
         try:
             return await self._channel.send(message, address, key, post)
+        except (TryLater, Rejected) as word:
+            raise self._cleaned(word) from word.__cause__
+
+    async def send_report(self, report: Finished, address: str, key: str) -> Receipt:
+        """Send a report by the channel; raises what it raises, cleaned."""
+        if not isinstance(self._channel, TakesReports):
+            raise Rejected("this channel shows no reports")
+        try:
+            return await self._channel.send_report(report, address, key)
         except (TryLater, Rejected) as word:
             raise self._cleaned(word) from word.__cause__
 

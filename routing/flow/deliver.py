@@ -192,11 +192,11 @@ class Sender:
                 f"no channel is called {message.channel!r}",
                 advice="add it to the configuration, or take it out of people and rooms",
             )
-        _, channel = self._channels[message.channel]
+        kind, channel = self._channels[message.channel]
         try:
             async with asyncio.timeout(self._patience):
                 if message.purpose is Purpose.REPORT:
-                    return await self._send_report(channel, message)
+                    return await self._send_report(kind, channel, message)
                 return await channel.send(_said(message), message.address, message.key, flight.post)
         except (Rejected, TryLater) as word:
             return word
@@ -206,13 +206,15 @@ class Sender:
             log.exception("channel failed", channel=message.channel, key=message.key)
             return TryLater(f"{type(error).__name__} inside the channel")
 
-    async def _send_report(self, channel: Channel, message: OutboxMessage) -> Receipt:
+    async def _send_report(
+        self, kind: ChannelKind, channel: Channel, message: OutboxMessage
+    ) -> Receipt:
         """Hand a finished report to a channel that shows reports."""
         async with self._database.reading() as tx:
             found = await reports.body_of(tx, body.read(message.body).report)
         if not found:
             raise Rejected(f"the report {message.key} is no longer kept")
-        if not isinstance(channel, TakesReports):
+        if not (kind.takes_reports and isinstance(channel, TakesReports)):
             raise Rejected(f"{message.channel} shows no reports", advice=NO_REPORTS)
         finished = await asyncio.to_thread(report.read, found)
         return await channel.send_report(finished, message.address, message.key)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.discreet import Discreet
 from bot.reports import schedule as scheduling
 from bot.reports.publish import WORKER
 from bot.reports.schedule import Schedule, Schedules
@@ -65,11 +66,13 @@ class Office:
 
     def start(self) -> None:
         """Begin as after a start: nothing is remembered but the rows."""
-        kind = ChannelKind(name="paper", options=type(None), open=lambda _: self.paper)
+        kind = ChannelKind(
+            name="paper", options=type(None), open=lambda _: self.paper, takes_reports=True
+        )
         wake = Wake()
         self.due = Schedules(self.shop.desks, self.schedules, wake)
         desks = self.shop.desks
-        channels = {"paper": (kind, self.paper)}
+        channels = {"paper": (kind, Discreet(self.paper, str))}
         self.sender = Sender(
             desks.database, self.clock, channels, desks.playbook, wake, "test", jitter=lambda: 0.0
         )
