@@ -14,6 +14,7 @@ import structlog
 
 from bot import collector
 from bot.channels.console import Console
+from bot.channels.draws import Draws
 from bot.channels.links import AnswerLinks, TakesLinks, kept_secret
 from bot.config.build import (
     body_limits,
@@ -27,6 +28,7 @@ from bot.config.build import (
 from bot.config.config import Config
 from bot.config.whole import Whole, read_whole
 from bot.discreet import Discreet
+from bot.evidence import Evidence
 from bot.intake import Intake
 from bot.logs import REDACTOR, set_up_logs
 from bot.numbers import open_numbers
@@ -209,6 +211,8 @@ class App:
         for _, channel in self.channels.values():
             if isinstance(channel, TakesLinks):
                 channel.take_links(links)
+            if isinstance(channel, Draws):
+                channel.take_plots(Evidence(self.desks).plot)
         return links
 
     async def _examine(self) -> tuple[Finding, ...]:

@@ -94,6 +94,7 @@ class LineChart(_Part):
     y_axis_title: Words
     data: Annotated[list[Points], Field(min_length=1)]
     fallback: RichTextBlock
+    spacing: Spacing = "default"
 
 
 class OpenUrl(_Part):

@@ -8,9 +8,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bot.channels.card_charts import line_chart
 from bot.channels.card_shape import Posting
 from bot.channels.json_cut import cut, weight
 from routing.delivery.channel import Line, Message
+from routing.delivery.report import Plot
 from routing.delivery.words import ELLIPSIS, flat, web_link
 from storage.model.alert import Severity
 from storage.model.incident import Status
@@ -45,13 +47,14 @@ JOIN, BREAK = "\u2060", "\u200b"
 """Seen by nobody: keeps two letters from being read as one sign; lets a line break there."""
 
 
-def posting(message: Message, told: int = 0) -> Json:
+def posting(message: Message, told: int = 0, plot: Plot | None = None) -> Json:
     """Return what is handed to the Workflow: the card, as much of it as fits.
 
-    told: the newest history line that the room has seen.
+    told: the newest history line that the room has seen.   plot: what the rule watched.
     """
+    chart = line_chart(plot) if plot is not None else None
     for budget in BUDGETS:
-        made = posted(_card(message, budget, told))
+        made = posted(_card(message, budget, told, chart))
         if size_of(made) <= MOST_BYTES:
             return checked(made)
     return short_posting(message)
@@ -76,10 +79,12 @@ def size_of(made: Json) -> int:
     return len(json.dumps(made))
 
 
-def _card(message: Message, budget: int, told: int) -> Json:
+def _card(message: Message, budget: int, told: int, chart: Json | None) -> Json:
     links, facts = _links(message)
     body = [_ground(message, LONGEST_TITLE)]
     body += _paragraphs(message.summary.splitlines(), budget, spacing="medium")
+    if chart is not None:
+        body.append(chart | {"spacing": "medium"})
     body += _facts(facts, budget)
     body += _history([line for line in message.lines if line.id > told], budget)
     if hint := _hint(message):

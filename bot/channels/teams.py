@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from bot.channels import cards
+from bot.channels.draws import AskPlot
 from bot.channels.once import is_told, receipt
 from bot.channels.report_card import report_posting
 from bot.channels.teams_errors import WORKFLOW, Answer, explained
@@ -45,6 +46,11 @@ class Teams:
     def __init__(self, options: TeamsOptions) -> None:
         self._rooms = options.rooms
         self._threads = Threads()
+        self._ask_plot: AskPlot | None = None
+
+    def take_plots(self, ask: AskPlot) -> None:
+        """Put charts of what rules watched into the cards about incidents."""
+        self._ask_plot = ask
 
     async def send(
         self,
@@ -64,8 +70,11 @@ class Teams:
     async def _show(self, message: Message, room: str, told: int) -> None:
         """Post the card; where it is refused for what it is, the least that helps."""
         what = f"Teams, room {room}"
+        plot = None
+        if self._ask_plot is not None and message.incident is not None:
+            plot = await self._ask_plot(message.incident)
         try:
-            card = cards.posting(message, told)
+            card = cards.posting(message, told, plot)
         except ValueError:
             log.exception("card not fit for Teams", incident=message.incident, room=room)
             card = cards.short_posting(message)

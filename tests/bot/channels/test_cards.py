@@ -15,6 +15,7 @@ from bot.channels.cards import MOST_BYTES, checked, posting, short_posting, size
 from bot.channels.json_cut import cut
 from routing.delivery.channel import Line, Message
 from routing.delivery.compose import ACTIONS
+from routing.delivery.report import Curve, Plot
 from routing.delivery.words import ELLIPSIS, flat
 from storage.model.alert import Severity
 from storage.model.delivery import Purpose
@@ -241,3 +242,29 @@ def test_what_is_too_large_is_refused_before_it_goes() -> None:
     card["fallbackText"] = "x" * MOST_BYTES
     with pytest.raises(ValueError, match="bytes"):
         checked(made)
+
+
+def test_a_chart_stands_in_the_card_with_its_limit_and_words_for_who_cannot_draw() -> None:
+    times = tuple(NOON.timestamp() - 90.0 * n for n in range(40, -1, -1))
+    values = (*(0.01 if n < 30 else 0.08 for n in range(40)), None)
+    plot = Plot(
+        title="CheckoutSlow", unit="", times=times, limit=0.05,
+        curves=(Curve(name="value", values=values),),
+    )  # fmt: skip
+    card = fit(posting(OPEN, plot=plot))
+    (chart,) = [part for part in card["body"] if part["type"] == "Chart.Line"]
+    value, limit = chart["data"]
+    assert (value["legend"], limit["legend"], limit["color"]) == ("value", "limit", "attention")
+    assert [point["y"] for point in limit["values"]] == [0.05, 0.05]
+    assert chart["xAxisTitle"] == "minutes before"
+    assert "now 0.08, limit 0.05" in "".join(texts(chart["fallback"]))
+    empty = replace(plot, curves=(Curve(name="value", values=(None,) * 41),))
+    assert all(part["type"] != "Chart.Line" for part in fit(posting(OPEN, plot=empty))["body"])
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_chart_of_any_name_fits(text: str) -> None:
+    times = tuple(float(n) for n in range(2_000))
+    curve = Curve(name=text, values=tuple(1e300 if n % 7 else -1e-300 for n in range(2_000)))
+    plot = Plot(title=text, unit=text, times=times, curves=(curve,) * 5, limit=1e308)
+    fit(posting(replace(OPEN, title=text, summary=text, facts=((text, text),) * 30), plot=plot))
