@@ -1,0 +1,98 @@
+"""Sentences that silence: matchers in front, then a duration, then a note."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import blake2b
+
+from bot.chat.identity import NotPermitted
+from bot.chat.verb import Ask, Reply
+from bot.config.fields import parse_matcher
+from routing.alerts.breadth import Breadth
+from routing.playbook import SilenceLimits
+from storage.model.labels import Matcher
+from storage.model.person import Permission
+from storage.units import parse_duration
+
+_MATCHER = re.compile(r'\s*([a-zA-Z_:][\w:]*\s*(?:=~|!~|!=|=)\s*(?:"(?:[^"\\]|\\.)*"|[^\s"]+))')
+MOST_MATCHERS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What somebody wants to be quiet.
+
+    matchers: as typed.  hold: for how long.  until_resolved: `until resolved` was said.
+    confirmed: the word that was shown, or `--yes`.  note: what is left.
+    """
+
+    matchers: tuple[Matcher, ...]
+    hold: timedelta | None
+    until_resolved: bool
+    confirmed: str
+    note: str
+
+
+def read_wish(ask: Ask) -> Wish:
+    """Read `team=shop job=~"api|web" 2h planned work`; raises ValueError, in words."""
+    text, matchers = ask.note, []
+    while found := _MATCHER.match(text):
+        matchers.append(parse_matcher(found[1]))
+        text = text[found.end() :]
+    if len(matchers) > MOST_MATCHERS:
+        raise ValueError(f"found {len(matchers)} matchers; expected {MOST_MATCHERS} at most")
+    words, hold = text.split(), ask.hold
+    if hold is None and words and words[0].lower() == "for":
+        words = words[1:]
+    if hold is None and words and (span := _duration(words[0])) is not None:
+        hold, words = span, words[1:]
+    until_resolved = [word.lower() for word in words[:2]] == ["until", "resolved"]
+    words = words[2:] if until_resolved else words
+    confirmed = next((w for w in words if w == "--yes" or re.fullmatch("yes-[0-9a-f]{4}", w)), "")
+    return Wish(
+        matchers=tuple(matchers),
+        hold=hold,
+        until_resolved=until_resolved,
+        confirmed=confirmed,
+        note=" ".join(word for word in words if word != confirmed),
+    )
+
+
+def _duration(word: str) -> timedelta | None:
+    try:
+        return None if word.isdigit() else parse_duration(word.lower())
+    except ValueError:
+        return None
+
+
+def objection(
+    ask: Ask, wish: Wish, breadth: Breadth, limits: SilenceLimits, sentence: str
+) -> Reply | None:
+    """Say what speaks against it: that it is broad and nobody confirmed it.
+
+    Raises NotPermitted where it is for administrators alone.
+    sentence: what was said, to be said again with the word that confirms it.
+    """
+    if breadth.is_widest(limits) and not ask.person.may(Permission.ADMIN):
+        raise NotPermitted(
+            f"this hides {breadth} of {breadth.total} that fire, and whatever else it covers, "
+            "which needs the permission `admin`; name more labels"
+        )
+    if not breadth.is_broad(limits):
+        return None
+    word = _word(ask, wish)
+    if wish.confirmed == word or (wish.confirmed == "--yes" and ask.via in ("cli", "console")):
+        return None
+    everything = "everything that will ever fire; now " if breadth.asks_nothing else ""
+    return Reply(
+        f"This hides {everything}{breadth}"
+        + (f" ({', '.join(breadth.teams[:8])})" if breadth.teams else "")
+        + f". To do it, say `{sentence} {word}`.",
+        refused=True,
+    )
+
+
+def _word(ask: Ask, wish: Wish) -> str:
+    """Return the word that confirms this wish of this person, and no other."""
+    what = "\0".join([ask.person.id, *sorted(map(str, wish.matchers))])
+    return f"yes-{blake2b(what.encode(errors='replace'), digest_size=2).hexdigest()}"

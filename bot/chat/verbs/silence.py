@@ -1,0 +1,135 @@
+"""`silence`: nobody hears of what it covers, for a while or until it is resolved."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from bot.chat.muting import Wish, objection, read_wish
+from bot.chat.verb import Ask, Reply, Verb
+from bot.chat.wording import clock_time, name_of
+from routing.flow.desks import Desks
+from routing.flow.silence import SilenceDesk
+from storage.model.person import Permission, PersonId
+from storage.model.silence import Silence, SilenceId, SilenceKind
+from storage.units import human_duration, parse_duration
+
+HOW = (
+    "Say what and for how long: `silence service=checkout 2h planned work`, "
+    "`silence 12 until resolved`; or `silence list`, `silence extend 3 2h`, `silence expire 3`."
+)
+
+
+async def run(ask: Ask, desks: Desks) -> Reply:
+    """`silence team=shop 2h planned`: what it covers rings nobody; at the end, what fires does.
+
+    A broad one has to be confirmed, the widest need an administrator, and none lasts forever.
+    """
+    desk = SilenceDesk(desks.database, desks.clock, desks.playbook)
+    match [*ask.words]:
+        case ["list"]:
+            return await _list(desk, desks)
+        case ["extend", number, *rest] if number.strip("#").isdigit():
+            return await _extend(ask, desk, SilenceId(int(number.strip("#")[:18])), rest)
+        case ["expire" | "end", *numbers] if numbers and all(n.isdigit() for n in numbers):
+            return await _expire(ask, desk, [SilenceId(int(n[:18])) for n in numbers])
+    return await _make(ask, desk, desks)
+
+
+async def _make(ask: Ask, desk: SilenceDesk, desks: Desks) -> Reply:
+    try:
+        wish = read_wish(ask)
+    except ValueError as fault:
+        return Reply(f"{fault}.", refused=True)
+    if len(ask.incidents) == 1 and not wish.matchers:
+        wish = replace(wish, matchers=await desk.matchers_of(ask.incidents[0]))
+    limits, now = desks.playbook().limits, desks.clock.utc_now()
+    hold = wish.hold or (limits.longest if wish.until_resolved else None)
+    if not wish.matchers or hold is None or hold <= timedelta(0):
+        return Reply(HOW, refused=True)
+    breadth = await desk.breadth(wish.matchers)
+    if wish.until_resolved and not breadth.alerts:
+        return Reply(
+            "Nothing that this covers fires now, so there is no end to wait for.", refused=True
+        )
+    against = objection(ask, wish, breadth, limits, _sentence(ask, wish))
+    if against is not None:
+        return against
+    made = await desk.make(
+        Silence(
+            id=SilenceId(0),
+            uuid="",
+            matchers=wish.matchers,
+            starts_at=now,
+            ends_at=now + hold,
+            created_by=ask.person.id,
+            updated_at=now,
+            comment=wish.note,
+            until_resolved=wish.until_resolved,
+        ),
+        breadth.alerts if wish.until_resolved else (),
+        actor=ask.person.id,
+        via=ask.via,
+    )
+    end = f"until {clock_time(now + hold, now)} ({human_duration(hold)})"
+    if wish.until_resolved:
+        end = f"until resolved, at the latest {end}"
+    covers = ", ".join(map(str, made.matchers))
+    hides = f"It hides {breadth} now." if breadth.alerts else "Nothing that it covers fires now."
+    return Reply(f"Silence {made.id} on {covers} {end}. {hides}")
+
+
+def _sentence(ask: Ask, wish: Wish) -> str:
+    """Say again what was asked, for the confirmation."""
+    what = [str(number) for number in ask.incidents] or [str(it) for it in wish.matchers]
+    hold = [human_duration(wish.hold).replace(" ", "")] if wish.hold else []
+    until = ["until resolved"] if wish.until_resolved else []
+    return " ".join([ask.verb, *what, *hold, *until, wish.note]).strip()
+
+
+async def _list(desk: SilenceDesk, desks: Desks) -> Reply:
+    found = await desk.listed(SilenceKind.SILENCE)
+    if not found:
+        return Reply("No silence.")
+    now, people = desks.clock.utc_now(), desks.playbook().people
+    rows = [
+        (
+            str(it.id),
+            ", ".join(map(str, it.matchers)),
+            name_of(PersonId(it.created_by), people),
+            ("resolved, or " if it.until_resolved else "")
+            + (clock_time(it.ends_at, now) if it.ends_at else "ever"),
+            str(count),
+            it.comment,
+        )
+        for it, count in found
+    ]
+    head = ("silence", "on", "by", "until", "hides", "note")
+    plural = "silence" if len(found) == 1 else "silences"
+    return Reply(f"{len(found)} {plural}; `silence expire 3` ends one.", table=(head, *rows))
+
+
+async def _extend(ask: Ask, desk: SilenceDesk, id: SilenceId, rest: list[str]) -> Reply:
+    try:
+        by = ask.hold or parse_duration(rest[-1].lower() if rest else "")
+    except ValueError:
+        return Reply(f"By how much? Say `silence extend {id} 2h`.", refused=True)
+    after = await desk.extend(id, by, actor=ask.person.id, via=ask.via)
+    now = desk.clock.utc_now()
+    end = clock_time(after.ends_at, now) if after.ends_at else "ever"
+    return Reply(f"Silence {id} lasts until {end}.")
+
+
+async def _expire(ask: Ask, desk: SilenceDesk, ids: list[SilenceId]) -> Reply:
+    for id in ids:
+        await desk.expire(id, actor=ask.person.id, via=ask.via)
+    numbers = ", ".join(map(str, ids))
+    return Reply(f"Silence {numbers} is over; what it hid and fires still is told now.")
+
+
+VERB = Verb(
+    name="silence",
+    usage="silence <label=value>... <duration> [note] | <incident> until resolved | list | "
+    "extend <silence> <duration> | expire <silence>",
+    summary="keep alerts from being heard for a while",
+    needs=Permission.RESPOND,
+    run=run,
+)

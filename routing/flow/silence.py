@@ -1,0 +1,173 @@
+"""People silence alerts and plan windows: kept as rows, with a line on record for each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from routing.alerts.breadth import Breadth, breadth_of
+from routing.alerts.place import worded
+from routing.flow.current import Current
+from routing.playbook import Playbook
+from storage.clock import Clock
+from storage.errors import NotAllowed
+from storage.model.incident import IncidentId
+from storage.model.labels import Fingerprint, Labels, Matcher, MatchOp
+from storage.model.silence import Mute, MuteKind, Silence, SilenceId, SilenceKind, SilenceState
+from storage.model.standing import Standing
+from storage.sql import alerts, audit, incidents, silences, standing
+from storage.sql.database import Database
+from storage.units import format_duration
+
+PAGE = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceDesk:
+    """Where silences are made, extended and ended. What they do follows within a second."""
+
+    database: Database
+    clock: Clock
+    playbook: Current[Playbook]
+
+    async def breadth(self, matchers: Sequence[Matcher]) -> Breadth:
+        """Say what these matchers would hide of what fires now."""
+        async with self.database.reading() as tx:
+            return breadth_of(matchers, await _firing(tx))
+
+    async def matchers_of(self, incident: IncidentId) -> tuple[Matcher, ...]:
+        """Return what covers an incident's alerts: the labels that all of them share.
+
+        Raises UnknownIncident, and NotAllowed where they share none.
+        """
+        async with self.database.reading() as tx:
+            await incidents.get(tx, incident)
+            every = await alerts.of_incident(tx, incident)
+        common = set(every[0].labels).intersection(*(it.labels for it in every[1:]))
+        if not common:
+            raise NotAllowed(
+                f"#{incident}: its alerts share no label; name labels, as in `silence team=shop 2h`"
+            )
+        return tuple(Matcher(name, MatchOp.EQUAL, value) for name, value in Labels(sorted(common)))
+
+    async def make(
+        self, silence: Silence, covers: Sequence[Fingerprint] = (), *, actor: str, via: str
+    ) -> Silence:
+        """Keep a silence and return it with its number; `id` and `uuid` are given here.
+
+        covers: of one "until resolved": the alerts that it waits for.
+        Raises NotAllowed where it would last longer than the configuration allows.
+        """
+        self._check_end(silence)
+        async with self.database.transaction() as tx:
+            if covers:
+                stands = await standing.known(tx, covers)
+                covers = [key for key in covers if key in stands and stands[key].is_firing]
+                if not covers:
+                    raise NotAllowed("what this covered has been resolved meanwhile")
+            made = await silences.create(tx, replace(silence, uuid=str(uuid4())), covers)
+            await self._record(tx, "silenced", f"{described(made)} by {actor}", actor, via)
+        return made
+
+    async def extend(self, id: SilenceId, by: timedelta, *, actor: str, via: str) -> Silence:
+        """Let a silence last longer; raises UnknownSilence, NotAllowed where it is over."""
+        async with self.database.transaction() as tx:
+            before = await self._running(tx, id)
+            if before.ends_at is None:
+                raise NotAllowed(f"{_named(before)} has no end")
+            now = self.clock.utc_now()
+            after = replace(before, ends_at=before.ends_at + by, updated_at=now)
+            self._check_end(after)
+            await silences.save(tx, after)
+            because = f"{_named(after)} extended by {actor}: until {_time(after.ends_at)}"
+            await self._record(tx, "extended", because, actor, via)
+        return after
+
+    async def expire(self, id: SilenceId, *, actor: str, via: str) -> Silence:
+        """End a silence now; raises UnknownSilence, NotAllowed where it is over."""
+        async with self.database.transaction() as tx:
+            before, now = await self._running(tx, id), self.clock.utc_now()
+            starts = min(before.starts_at, now)
+            after = replace(before, starts_at=starts, ends_at=now, updated_at=now)
+            await silences.save(tx, after)
+            because = f"{_named(after)} ended by {actor}"
+            await self._record(tx, "ended", because, actor, via)
+        return after
+
+    async def listed(self, kind: SilenceKind) -> list[tuple[Silence, int]]:
+        """Return what is not over, and how many firing alerts each hides now."""
+        async with self.database.reading() as tx:
+            found = await silences.unexpired(tx, self.clock.utc_now())
+            firing = await _firing(tx)
+        counted: dict[str, int] = {}
+        for it in firing:
+            for mute in it.mutes:
+                counted[mute.id] = counted.get(mute.id, 0) + 1
+        return [(it, counted.get(it.uuid, 0)) for it in found if it.kind is kind]
+
+    async def _running(self, tx: AsyncConnection, id: SilenceId) -> Silence:
+        found = await silences.get(tx, id)
+        if found.state(self.clock.utc_now()) is SilenceState.EXPIRED:
+            raise NotAllowed(f"{_named(found)} is over already, since {_time(found.ends_at)}")
+        return found
+
+    def _check_end(self, silence: Silence) -> None:
+        longest, now = self.playbook().limits.longest, self.clock.utc_now()
+        begin = max(now, silence.starts_at)
+        if silence.rule:
+            return
+        if silence.ends_at is None or silence.ends_at - begin > longest:
+            raise NotAllowed(
+                f"a {silence.kind} lasts {format_duration(longest)} at most "
+                "(alerts.silences.longest)"
+            )
+
+    async def _record(
+        self,
+        tx: AsyncConnection,
+        what: str,
+        because: str,
+        actor: str,
+        via: str,
+    ) -> None:
+        await audit.append(
+            tx,
+            incident=None,
+            at=self.clock.utc_now(),
+            actor=actor,
+            via=via,
+            what=what,
+            because=because,
+        )
+
+
+async def _firing(tx: AsyncConnection) -> list[Standing]:
+    found: list[Standing] = []
+    last = ""
+    while page := await standing.firing_after(tx, last, PAGE):
+        found += page
+        last = page[-1].fingerprint
+    return found
+
+
+def described(silence: Silence) -> str:
+    """Say what a silence covers and until when: `silence 12 on team="shop" until ...: note`."""
+    covers = ", ".join(map(str, silence.matchers))
+    end = "" if silence.ends_at is None else f" until {_time(silence.ends_at)}"
+    if silence.until_resolved:
+        end = f" until resolved, at the latest{end}"
+    if silence.rule:
+        end = f" from {_time(silence.starts_at)}, {silence.rule}"
+    note = f": {silence.comment}" if silence.comment else ""
+    return f"{_named(silence)} on {covers}{end}{note}"
+
+
+def _named(silence: Silence) -> str:
+    return f"{silence.kind} {silence.id}"
+
+
+def _time(at: datetime | None) -> str:
+    end = Mute(kind=MuteKind.SILENCE, by="", until=at)
+    return worded(end).removeprefix(" until ")

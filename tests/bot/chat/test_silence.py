@@ -1,0 +1,137 @@
+"""`silence`: what people say, what they are asked first, and what becomes of the alerts."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from routing.playbook import SilenceLimits
+from storage.model.incident import Status
+from storage.sql import audit
+from tests.bot.chat.conftest import Square
+from tests.routing.town import BOB, ROOT, alert, resolved
+
+
+def narrow(square: Square, confirm: int = 2, widest: int = 4) -> None:
+    limits = SilenceLimits(longest=timedelta(days=1), confirm=confirm, widest=widest)
+    square.town.playbook.swap(replace(square.town.playbook(), limits=limits))
+
+
+async def record(square: Square) -> list[str]:
+    async with square.town.database.reading() as tx:
+        return [row.because for row in await audit.of_incident(tx, None)]
+
+
+async def test_by_labels_it_stops_what_rings_and_begins_again_at_its_end(square: Square) -> None:
+    await square.town.fire(alert(service="checkout"))
+    await square.town.turn()
+    reply = await square.say("silence service=checkout 2h planned work")
+    assert reply.text == (
+        'Silence 1 on service="checkout" until 14:00 UTC (2 h). It hides 1 alert now.'
+    )
+    await square.town.turn()
+    assert (await square.town.incident()).status is Status.MUTED
+    shown = await square.say("alerts")
+    assert "muted, silence 1 by ada until 2026-03-02 14:00 UTC" in str(shown)
+    assert await record(square) == [
+        'silence 1 on service="checkout" until 2026-03-02 14:00 UTC: planned work by ada'
+    ]
+    await square.town.turn(7_300, by=900)
+    assert (await square.town.incident()).status is Status.TRIGGERED
+
+
+async def test_until_resolved_ends_with_the_last_alert_that_it_covered(square: Square) -> None:
+    await square.town.fire(alert(i="1"), alert(i="2"))
+    reply = await square.say("silence 1 until resolved known fault")
+    assert reply.text.startswith(
+        'Silence 1 on alertname="CheckoutSlow", severity="critical" until resolved, at the latest'
+    )
+    await square.town.turn()
+    await square.town.fire(resolved(alert(i="1")))
+    assert "1 silence" in (await square.say("silence list")).text
+    await square.town.fire(resolved(alert(i="2")))
+    assert (await square.say("silence list")).text == "No silence."
+    await square.town.fire(alert(i="1"))
+    await square.town.turn()
+    assert (await square.town.incident()).status is Status.TRIGGERED
+
+
+async def test_listed_extended_and_ended(square: Square) -> None:
+    await square.town.fire(alert(team="shop"))
+    await square.say("silence team=shop 1h deploy")
+    await square.town.turn()
+    reply = await square.say("silence list")
+    assert list(reply.table[1]) == ["1", 'team="shop"', "Ada", "13:00 UTC", "1", "deploy"]
+    assert (await square.say("silence extend 1 30m")).text == "Silence 1 lasts until 13:30 UTC."
+    assert "is over" in (await square.say("silence expire 1", who=BOB)).text
+    await square.town.turn()
+    assert (await square.town.incident()).status is Status.TRIGGERED
+    again = await square.say("silence expire 1")
+    assert (again.text, again.refused) == (
+        "silence 1 is over already, since 2026-03-02 12:00 UTC",
+        True,
+    )
+    assert (await square.say("silence extend 9 1h")).text == "no silence has the number 9"
+    assert [row.split(" by ")[0] for row in await record(square)] == [
+        'silence 1 on team="shop" until 2026-03-02 13:00 UTC: deploy',
+        "silence 1 extended",
+        "silence 1 ended",
+    ]
+
+
+async def test_a_broad_one_is_confirmed_with_the_word_that_was_shown(square: Square) -> None:
+    narrow(square)
+    await square.town.fire(*(alert(i=str(n), team=f"t{n}", a="b") for n in range(3)), alert("X"))
+    reply = await square.say("silence a=b 2h big work")
+    assert reply.refused
+    assert reply.text.startswith("This hides 3 alerts, 3 teams (t0, t1, t2). To do it, say `")
+    sentence = re.findall("`(.+)`", reply.text)[0]
+    assert sentence.startswith('silence a="b" 2h big work yes-')
+    assert "This hides" in (await square.say(sentence, who=BOB)).text
+    assert "This hides" in (await square.say("silence a=b 2h --yes")).text
+    assert "Silence 1 on" in (await square.say(sentence)).text
+    assert "Silence 2 on" in (await square.say("silence a=b 2h --yes", via="cli")).text
+
+
+WIDEST = ["silence a=b 1h --yes", 'silence alertname=~".*" 1h --yes', "silence none!=x 1h --yes"]
+
+
+@pytest.mark.parametrize("sentence", WIDEST)
+async def test_the_widest_need_an_administrator(square: Square, sentence: str) -> None:
+    narrow(square)
+    await square.town.fire(*(alert(i=str(n), a="b") for n in range(5)), alert("X"))
+    reply = await square.say(sentence, via="cli")
+    assert (reply.refused, reply.text.split(":")[0]) == (True, "Not allowed")
+    assert any("needs the permission `admin`" in because for because in await record(square))
+    assert "Silence 1 on" in (await square.say(sentence, via="cli", who=ROOT)).text
+
+
+REFUSED = [
+    ("silence", "Say what and for how long"),
+    ("silence team=shop", "Say what and for how long"),
+    ("silence 2h", "Say what and for how long"),
+    ("silence team=shop 2d", "a silence lasts 1d at most (alerts.silences.longest)"),
+    ("silence team=~( 1h", "regular expression '('"),
+    ("silence team=shop until resolved", "Nothing that this covers fires now"),
+    ("silence 7 1h", "no incident has the number 7"),
+    ("silence extend 1", "By how much?"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "why"), REFUSED)
+async def test_what_cannot_be_is_said_in_words(square: Square, sentence: str, why: str) -> None:
+    narrow(square)
+    reply = await square.say(sentence)
+    assert reply.refused
+    assert why in reply.text
+    assert (await square.say("silence list")).text == "No silence."
+
+
+async def test_what_says_that_we_are_blind_rings_on(square: Square) -> None:
+    await square.town.fire(alert("SourceSilent", team="shop"), alert(team="shop"))
+    reply = await square.say("silence team=shop 1h")
+    assert "It hides 1 alert, 1 team now" in reply.text
+    await square.town.turn()
+    named = {it.title.split()[0]: it.status for it in await square.town.open_incidents()}
+    assert named == {"SourceSilent": Status.TRIGGERED, "CheckoutSlow": Status.MUTED}
