@@ -10,6 +10,9 @@ from storage.model.incident import Incident, IncidentId, Status
 from storage.model.person import Person, PersonId
 from storage.units import human_duration
 
+MOST_LINES, MOST_NUMBERS = 15, 40
+"""Incidents that an answer words one by one; numbers that it lists of more."""
+
 People = Mapping[PersonId, Person]
 
 
@@ -54,7 +57,12 @@ def answered(
     people: People,
     done: Callable[[Incident], str],
 ) -> Reply:
-    """Word what became of each incident: what was `done` to it, or why not."""
+    """Word what became of each incident: what was `done` to it, or why not.
+
+    Of very many a sentence for all of them, and the refusals.
+    """
+    if len(answers) > MOST_LINES:
+        return _answered_in_bulk(answers, people, done)
     lines = [
         _refusal(number, answer, people)
         if isinstance(answer, BotError)
@@ -63,6 +71,25 @@ def answered(
     ]
     nothing_done = all(isinstance(answer, BotError) for answer in answers.values())
     return Reply("\n".join(lines), refused=nothing_done)
+
+
+def _answered_in_bulk(
+    answers: Mapping[IncidentId, Incident | BotError],
+    people: People,
+    done: Callable[[Incident], str],
+) -> Reply:
+    good = [it for it in answers.values() if not isinstance(it, BotError)]
+    bad = {number: it for number, it in answers.items() if isinstance(it, BotError)}
+    lines = []
+    if good:
+        numbers = [f"#{it.id}" for it in good[:MOST_NUMBERS]]
+        more = len(good) - MOST_NUMBERS
+        numbers += [f"and {more} more"] if more > 0 else []
+        lines.append(f"{len(good)} incidents: {done(good[0])}: {' '.join(numbers)}")
+    lines += [_refusal(number, it, people) for number, it in list(bad.items())[:MOST_LINES]]
+    if len(bad) > MOST_LINES:
+        lines.append(f"and {len(bad) - MOST_LINES} more were refused")
+    return Reply("\n".join(lines), refused=not good)
 
 
 def _refusal(number: IncidentId, refusal: BotError, people: People) -> str:

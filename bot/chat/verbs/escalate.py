@@ -1,5 +1,6 @@
 """`escalate`: ask the next people now, instead of waiting until nobody has answered."""
 
+from bot.chat.selection import chosen
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import answered
 from routing.flow.desks import Desks
@@ -13,6 +14,9 @@ async def run(ask: Ask, desks: Desks) -> Reply:
 
     Whoever held the incident lets go of it and hears so. One refusal does not undo the others.
     """
+    ask, instead = await chosen(ask, desks)
+    if instead:
+        return instead
     if not ask.incidents:
         return Reply("Which one? Say its number: `escalate 12`.", refused=True)
     event = Escalate(by=ask.person.id, note=ask.note)
@@ -28,7 +32,7 @@ def _step(incident: Incident) -> str:
 
 VERB = Verb(
     name="escalate",
-    usage="escalate <incident>... [note]",
+    usage="escalate <incident>... [note] | escalate mine|all|<label>=<value>... [note]",
     summary="ask the next people at once; who held it lets go of it",
     needs=Permission.RESPOND,
     run=run,

@@ -1,5 +1,6 @@
 """`resolve`: it is over."""
 
+from bot.chat.selection import chosen
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import answered
 from routing.flow.desks import Desks
@@ -11,8 +12,12 @@ from storage.model.person import Permission
 async def run(ask: Ask, desks: Desks) -> Reply:
     """`resolve 12 13 rolled back`: close incidents; what still fires stays quiet until it clears.
 
-    One refusal does not undo the others.
+    `resolve all`, `resolve service=checkout`: many at a time, in one transaction. One refusal does
+    not undo the others.
     """
+    ask, instead = await chosen(ask, desks)
+    if instead:
+        return instead
     if not ask.incidents:
         return Reply("Which one is over? Say its number: `resolve 12 rolled back`.", refused=True)
     event = Resolve(by=ask.person.id, note=ask.note)
@@ -28,7 +33,7 @@ def _closed(incident: Incident) -> str:
 
 VERB = Verb(
     name="resolve",
-    usage="resolve <incident>... [note]",
+    usage="resolve <incident>... [note] | resolve mine|all|<label>=<value>... [note]",
     summary="close incidents; what still fires stays quiet until it clears",
     needs=Permission.RESPOND,
     run=run,

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from bot.chat.selection import chosen
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import answered, clock_time
 from routing.flow.desks import Desks
@@ -17,6 +18,9 @@ async def run(ask: Ask, desks: Desks) -> Reply:
 
     One refusal does not undo the others.
     """
+    ask, instead = await chosen(ask, desks)
+    if instead:
+        return instead
     if not ask.incidents:
         return Reply("Which one? Say its number and for how long: `snooze 12 30m`.", refused=True)
     if ask.hold is None:
@@ -37,7 +41,7 @@ async def run(ask: Ask, desks: Desks) -> Reply:
 
 VERB = Verb(
     name="snooze",
-    usage="snooze <incident>... <duration> [note]",
+    usage="snooze <incident>... <duration> [note] | snooze mine|all|<label>=<value>... <duration>",
     summary="hear of incidents again later; they begin anew if they still fire",
     needs=Permission.RESPOND,
     run=run,

@@ -271,8 +271,8 @@ async def test_help_explains_all_and_one(square: Square) -> None:
     reply = await square.say("help")
     assert [usage.split()[0] for usage, _ in reply.table[1:]] == list(verbs())
     assert (await square.say("help /ack")).text == (
-        "ack [incident...] [for <duration>] [note]\n"
-        "Take incidents: escalation stops; without a number your only page, `mine`: all.\n"
+        "ack [incident...] [for <duration>] [note] | ack mine|all|<label>=<value>... [note]\n"
+        "Take incidents: escalation stops; without a number your only page.\n"
         "Needs the permission `respond`; you have `respond`."
     )
     assert "did you mean 'snooze'?" in (await square.say("help snoze")).text

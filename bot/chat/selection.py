@@ -1,0 +1,100 @@
+"""Many incidents at a time: `all`, `mine`, or by their alerts' labels (`service=checkout`)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from bot.chat.verb import Ask, Reply
+from bot.config.fields import parse_matcher
+from routing.flow.desks import Desks
+from storage.model.alert import Alert
+from storage.model.incident import Incident, IncidentId, Status
+from storage.model.labels import Matcher
+from storage.sql import alerts, incidents
+
+ALL, MINE = "all", "mine"
+NOTHING = "Nothing waits for your answer. `ack 12` takes incident 12."
+NONE = "No open incident is meant by that; `alerts` shows what is open."
+SIGNS = ("=", "!~")
+OPEN = tuple(status for status in Status if status.is_open)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """What the first words behind a verb select. words: what is left of the sentence."""
+
+    matchers: tuple[Matcher, ...] = ()
+    everything: bool = False
+    mine: bool = False
+    words: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Say whether anything was selected by words at all."""
+        return self.everything or self.mine or bool(self.matchers)
+
+
+def selection(words: tuple[str, ...]) -> Selection:
+    """Read `all`, `mine` and matchers off the front of a sentence; raises ValueError.
+
+    A word with a sign of comparison in it that is no matcher is refused: as a note it would
+    select nothing, and the speaker would believe that it had.
+    """
+    matchers, everything, mine, place = list[Matcher](), False, False, 0
+    for word in words:
+        if word.lower() == ALL and not place:
+            everything = True
+        elif word.lower() == MINE and not place:
+            mine = True
+        elif any(sign in word for sign in SIGNS):
+            matchers.append(parse_matcher(word))
+        else:
+            break
+        place += 1
+    return Selection(
+        matchers=tuple(matchers), everything=everything, mine=mine, words=words[place:]
+    )
+
+
+async def chosen(
+    ask: Ask, desks: Desks, statuses: Collection[Status] = OPEN
+) -> tuple[Ask, Reply | None]:
+    """Return the sentence with its incidents filled in, or what to answer instead.
+
+    statuses: which incidents can be meant at all, where they are not named by number.
+    """
+    if ask.incidents:
+        return ask, None
+    try:
+        wanted = selection(ask.words)
+    except ValueError as error:
+        return ask, Reply(str(error), refused=True)
+    if not wanted:
+        return ask, None
+    async with desks.database.reading() as tx:
+        found = await incidents.search(tx, statuses=statuses, limit=None, newest_first=False)
+        if wanted.mine:
+            found = [it for it in found if _is_mine(it, ask)]
+        if wanted.matchers:
+            every = await alerts.of_incidents(tx, [it.id for it in found])
+            found = [it for it in found if _matches(it.id, every, wanted.matchers)]
+    if not found:
+        return ask, Reply(NOTHING if wanted.mine else NONE, refused=True)
+    numbers = tuple(incident.id for incident in found)
+    return replace(ask, incidents=numbers, words=wanted.words), None
+
+
+def _is_mine(incident: Incident, ask: Ask) -> bool:
+    if incident.status is Status.TRIGGERED:
+        return ask.person.id in incident.rung
+    return incident.owner == ask.person.id
+
+
+def _matches(
+    id: IncidentId,
+    every: dict[IncidentId, list[Alert]],
+    matchers: tuple[Matcher, ...],
+) -> bool:
+    """Say whether an alert of the incident that fires satisfies every matcher."""
+    return any(
+        alert.is_firing and all(matcher.matches(alert.labels) for matcher in matchers)
+        for alert in every[id]
+    )

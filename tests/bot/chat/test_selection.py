@@ -1,0 +1,67 @@
+"""Many incidents at a time: which are meant, and what is answered."""
+
+import pytest
+
+from bot.chat.selection import selection
+from storage.model.incident import Status
+from storage.model.labels import Matcher, MatchOp
+from storage.sql import incidents
+from tests.bot.chat.conftest import Square
+from tests.routing.town import BOB, alert
+
+SERVICE = Matcher("service", MatchOp.EQUAL, "checkout")
+
+
+@pytest.mark.parametrize(("words", "matchers", "everything", "mine", "left"), [
+    pytest.param("all", (), True, False, "", id="all"),
+    pytest.param("mine and more", (), False, True, "and more", id="mine"),
+    pytest.param("service=checkout rolled back", (SERVICE,), False, False, "rolled back",
+        id="by-a-label"),
+    pytest.param("all service=checkout x", (SERVICE,), True, False, "x", id="all-of-a-label"),
+    pytest.param("looking at all", (), False, False, "looking at all", id="a-note"),
+])  # fmt: skip
+def test_selection(
+    words: str, matchers: tuple[Matcher, ...], everything: bool, mine: bool, left: str
+) -> None:
+    found = selection(tuple(words.split()))
+    assert (found.matchers, found.everything, found.mine) == (matchers, everything, mine)
+    assert found.words == tuple(left.split())
+
+
+@pytest.mark.parametrize("words", ["=x", "job=~("])
+def test_what_looks_like_a_matcher_and_is_none_is_refused(words: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        selection((words,))
+
+
+async def test_many_are_taken_by_a_label_in_one_sentence(square: Square) -> None:
+    shop = [alert(f"Slow{n}", service="checkout") for n in range(3)]
+    await square.town.fire(*shop, alert("DiskFull", service="mail"))
+    reply = await square.say("ack service=checkout looking", who=BOB)
+    assert reply.text.splitlines() == [
+        f"#{n} Slow{n - 1} service=checkout: yours for 4 h, escalation stopped" for n in (1, 2, 3)
+    ]
+    assert (await square.say("ack service=none")).text == (
+        "No open incident is meant by that; `alerts` shows what is open."
+    )
+    assert (await square.say("ack service=~(")).refused
+    assert (await square.say("resolve mine", who=BOB)).text.count("resolved") == 3
+    await square.say("resolve all")
+    async with square.town.database.reading() as tx:
+        assert await incidents.search(tx, statuses=[Status.TRIGGERED]) == []
+
+
+async def test_very_many_are_answered_in_a_sentence(square: Square) -> None:
+    await square.town.fire(*(alert(f"Slow{n}") for n in range(50)))
+    reply = await square.say("ack all")
+    assert reply.text.startswith("50 incidents: yours for 4 h, escalation stopped: #1 #2 ")
+    assert reply.text.endswith("#40 and 10 more")
+    again = await square.say("ack 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17")
+    assert again.refused
+    assert again.text.endswith("and 2 more were refused")
+
+
+async def test_what_is_selected_and_taken_already_is_left_alone(square: Square) -> None:
+    await square.town.fire(alert(), alert("DiskFull"))
+    await square.say("ack 1", who=BOB)
+    assert (await square.say("ack all")).text.startswith("#2 DiskFull")
