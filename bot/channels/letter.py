@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 LONGEST_TITLE, LONGEST_SUMMARY, LONGEST_FACT, LONGEST_LINE = 150, 2_000, 2_000, 500
 MOST_FACTS, MOST_LINES, MOST_ROWS = 20, 12, 20
-"""All of it stays below the 102 kB at which Gmail cuts a mail off."""
+LARGEST = 100_000
+"""Bytes of a mail; Gmail cuts one off at 102 kB."""
 
 COLOURS = {
     Severity.CRITICAL: "#b3261e",
@@ -71,14 +72,23 @@ class Fact:
 
 
 def written(letter: Letter) -> bytes:
-    """Return the mail as it goes over the wire."""
+    """Return the mail as it goes over the wire; shorter where its letters take many bytes."""
     headers = "".join(f"{name}: {value}\r\n" for name, value in _headers(letter))
-    shown = _shown(letter)
+    shorter, body = 1, _body(letter, 1)
+    while len(headers) + len(body) > LARGEST and shorter < 16:
+        shorter *= 2
+        body = _body(letter, shorter)
+    return headers.encode("ascii") + body
+
+
+def _body(letter: Letter, shorter: int) -> bytes:
+    """Write text and page. shorter: by what the longest lengths are divided."""
+    shown = _shown(letter, shorter)
     mail = EmailMessage(policy=policy.SMTP)
     mail.set_content(template("letter.txt").render(shown), cte="quoted-printable")
     html = template("letter.html").render(shown)
     mail.add_alternative(html, subtype="html", cte="quoted-printable")
-    return headers.encode("ascii") + mail.as_bytes()
+    return mail.as_bytes()
 
 
 def _headers(letter: Letter) -> Iterator[tuple[str, str]]:
@@ -135,7 +145,7 @@ def subject(letter: Letter) -> str:
     return ("Re: " if letter.is_reply else "") + shortened(flat(words), LONGEST_TITLE)
 
 
-def _shown(letter: Letter) -> dict[str, object]:
+def _shown(letter: Letter, shorter: int) -> dict[str, object]:
     """Return what both templates show."""
     message, at = letter.message, letter.at
     facts = dict(message.facts)
@@ -147,13 +157,13 @@ def _shown(letter: Letter) -> dict[str, object]:
         "severity": str(severity or message.severity) if message.incident else "",
         "state": shortened(state, LONGEST_LINE),
         "colour": _colour(message),
-        "summary": _rows(message.summary, LONGEST_SUMMARY),
+        "summary": _rows(message.summary, LONGEST_SUMMARY // shorter),
         "links": letter.links,
         "person": flat(letter.person),
         "console": web_link(message.link),
         "command": f"ack {message.incident}" if asks and message.incident else "",
-        "facts": [_fact(name, value) for name, value in list(facts.items())[:MOST_FACTS]],
-        "lines": [_line(line, at) for line in message.lines[-MOST_LINES:]],
+        "facts": [_fact(*fact, shorter) for fact in list(facts.items())[:MOST_FACTS]],
+        "lines": [_line(line, at, shorter) for line in message.lines[-MOST_LINES:]],
         "to": letter.to,
     }
 
@@ -162,16 +172,16 @@ def _rows(text: str, longest: int) -> list[str]:
     return shortened(lines_of(text, MOST_ROWS), longest).split("\n") if text.strip() else []
 
 
-def _fact(name: str, value: str) -> Fact:
+def _fact(name: str, value: str, shorter: int) -> Fact:
     return Fact(
         name=shortened(flat(name), LONGEST_TITLE),
-        rows=_rows(value, LONGEST_FACT),
+        rows=_rows(value, LONGEST_FACT // shorter),
         link=web_link(value) if len(value) <= LONGEST_FACT else "",
     )
 
 
-def _line(line: Line, now: datetime) -> tuple[str, str]:
-    return moment(line.at, now), shortened(flat(line.text), LONGEST_LINE)
+def _line(line: Line, now: datetime, shorter: int) -> tuple[str, str]:
+    return moment(line.at, now), shortened(flat(line.text), LONGEST_LINE // shorter)
 
 
 def _colour(message: Message) -> str:

@@ -13,18 +13,18 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
-from bot.channels.json_cut import cut
+from bot.channels.json_cut import cut, weight
 from bot.channels.once import is_told, receipt
 from bot.channels.threads import Threads
 from bot.config.secret import Secret
 from routing.delivery.channel import ChannelKind, Message, Receipt, Rejected, TryLater
 from routing.delivery.report import Finished
-from routing.delivery.words import flat, shortened
+from routing.delivery.words import flat, shortened, web_link
 from storage.model.delivery import Post, Purpose
 
 NAME = "push"
 TIMEOUT, PATIENCE = 10.0, 12.0  # seconds, for apprise and for all of a call
-LONGEST_TITLE, LONGEST_BODY, MOST_BYTES = 120, 600, 3_600
+LONGEST_TITLE, LONGEST_BODY, MOST_BYTES, MOST_TITLE_BYTES = 120, 600, 3_600, 600
 """Short: the smallest services take 250 letters of a title, 1,000 of a text, 4 KB of JSON."""
 
 _PINGS = re.compile(r"@(?=\w)|<(?=[!@#/a-zA-Z])|(?<=\])(?=\()|(?<=\w)(?=://)")
@@ -107,10 +107,11 @@ def words(message: Message) -> tuple[str, str]:
         _harmless(line, LONGEST_BODY)
         for line in (dict(message.facts).get("State", ""), *message.summary.splitlines())
     ]
-    text = cut(shortened("\n".join(filter(None, lines)), LONGEST_BODY), MOST_BYTES)
+    title = cut(_harmless(head, LONGEST_TITLE), MOST_TITLE_BYTES)
+    text = cut(shortened("\n".join(filter(None, lines)), LONGEST_BODY), MOST_BYTES - weight(title))
     answer = f"Answer: tocsin ack {message.incident}" if asked else ""
-    told = "\n".join(filter(None, (text, answer, message.link)))
-    return _harmless(head, LONGEST_TITLE), told or "-"
+    told = "\n".join(filter(None, (text, answer, web_link(message.link))))
+    return title, told or "-"
 
 
 def _harmless(text: str, longest: int) -> str:

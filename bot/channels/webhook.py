@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from io import BytesIO
 
 import aiohttp
 
@@ -114,7 +115,7 @@ class Webhook:
                 "X-Tocsin-Signature": sign(key, self._clock.utc_now(), body),
             }
             async with self._session.post(
-                url, data=body, headers=headers, allow_redirects=False
+                url, data=BytesIO(body), headers=headers, allow_redirects=False
             ) as answer:
                 return _meant(answer, what)
         except Exception as error:

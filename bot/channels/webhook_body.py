@@ -35,7 +35,8 @@ def body_of(message: Message, receiver: str) -> bytes:
         "alerts": [_alert(alert, message.link) for alert in bundle.alerts],
         "incident": _incident(message),
     }
-    return json.dumps(told).encode()
+    # Half a character is no text: many receivers would refuse all of it.
+    return json.dumps(told, ensure_ascii=False).encode(errors="replace")
 
 
 def _status(message: Message, alerts: Sequence[Alert]) -> str:

@@ -2,7 +2,10 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
+
+from routing.delivery.words import flat
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection)."""
@@ -17,7 +20,7 @@ def as_csv(rows: Sequence[Sequence[str]]) -> bytes:
     writer = csv.writer(out, lineterminator="\r\n")
     for row in rows:
         writer.writerow([_harmless(cell) for cell in row])
-    return out.getvalue().encode("utf-8-sig")
+    return out.getvalue().encode("utf-8-sig", errors="replace")
 
 
 def _harmless(cell: str) -> str:
@@ -44,7 +47,8 @@ def as_markdown(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _flat(cell: str) -> str:
-    return cell.replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
+    """Keep a cell on its row, and what would be HTML, a link or a picture plain text."""
+    return re.sub(r"[\\|<\[\]`]", r"\\\g<0>", flat(cell))
 
 
 def length(seconds: float | None) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from routing.delivery.channel import Message
-from routing.delivery.words import flat
+from routing.delivery.words import flat, web_link
 
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -75,7 +75,7 @@ def _state(message: Message) -> list[str]:
 def _answers(message: Message, how: str) -> list[str]:
     """Return how to answer, the fullest wording first."""
     wanted = any(action.verb == "ack" for action in message.actions)
-    link = flat(message.link)
+    link = web_link(message.link)
     if not wanted or not message.incident:
         return [f" {link}", ""] if link else [""]
     answer = f" Answer: {how} {message.incident}"
