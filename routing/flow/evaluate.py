@@ -37,7 +37,7 @@ from routing.rules.rule import RuleGroup
 from routing.rules.scrapes import SETTLE
 from routing.rules.sight import LONGEST_REFILL, look, look_at_answer
 from routing.rules.sources import Sources
-from routing.rules.verdict import judged
+from routing.rules.verdict import each_judged
 from storage.clock import Clock, Steady
 from storage.errors import BotError, StaleIncident, StorageUnavailable
 from storage.metrics.port import Metrics
@@ -322,7 +322,7 @@ class Judge:
             )
             return replace(found, unclear=True) if labels.without(NAME) in held else found
 
-        moves = judged(watched.rule, states, rows, seen, now)
+        moves = each_judged(watched.rule, states, rows, seen, now)
         trace = Trace(
             sampled=watched.newest if 0 < watched.newest <= at else None,
             stored=watched.stored,

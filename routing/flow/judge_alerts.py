@@ -66,7 +66,8 @@ class AlertSeries:
         alerts = await _named(rule, states, page.alerts, wording)
         is_due = steady >= page.again
         news = [one for key, one in alerts.items() if is_due or page.alerts.get(key) is not one]
-        gone = _labels(page.alerts.values()) - _labels(alerts.values())
+        over = [one for key, one in page.alerts.items() if alerts.get(key) is not one]
+        gone = _labels(over) - _labels(alerts.values()) if over else set[Labels]()
         samples = [Sample(labels, at, value) for one in news for labels, value in one.rows]
         samples += [Sample(labels, at, STALE) for labels in sorted(gone)]
         appended = await self._append(Batch(samples, complete=True)) if samples else None

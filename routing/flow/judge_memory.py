@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +20,9 @@ from storage.sql import audit, rule_states
 from storage.sql.database import Database
 
 log = structlog.get_logger()
+
+AT_ONCE: Final = 200
+"""States that are written down in one step: some milliseconds."""
 
 Also = Callable[[AsyncConnection], Awaitable[None]]
 Moves = Sequence[tuple[str, Moved]]
@@ -77,7 +80,7 @@ class Memory:
                 if move.before and move.before.alert and move.after is None
             ]
             told = without_twins(alerts, ends, self._held)
-            saves, drops = _rows(moves)
+            saves, drops = await _rows(moves)
             if told or saves or drops or notes:
 
                 async def also(tx: AsyncConnection) -> None:
@@ -127,10 +130,12 @@ def _moved(fingerprint: Fingerprint, before: RuleState | None, after: RuleState 
     return Moved(fingerprint=fingerprint, before=before, after=after, change=None)
 
 
-def _rows(moves: Moves) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
+async def _rows(moves: Moves) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
     """Return the rows to write and those to delete."""
     saves, drops = [], []
-    for rule, move in moves:
+    for number, (rule, move) in enumerate(moves):
+        if number % AT_ONCE == AT_ONCE - 1:
+            await asyncio.sleep(0)  # let others have their turn
         if move.after is None:
             drops.append((rule, str(move.fingerprint)))
         elif move.matters:

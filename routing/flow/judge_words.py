@@ -1,5 +1,6 @@
 """What judging tells: moves -> alerts in words, or, of a rule in the shadow, rows on record."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,6 +13,9 @@ from storage.model.alert import Alert, Trace
 from storage.model.audit import AuditRow
 from storage.promql.numbers import general
 from storage.units import human_duration
+
+AT_ONCE: Final = 100
+"""Series that are judged and put into words in one step: some milliseconds."""
 
 SHADOW_FIRED: Final = "shadow fired"
 SHADOW_RESOLVED: Final = "shadow resolved"
@@ -34,7 +38,9 @@ async def told_of(
     A rule in the shadow keeps no alert: nobody was told, so nobody hears of its end either.
     """
     told = Told()
-    for move in moves:
+    for number, move in enumerate(moves):
+        if number % AT_ONCE == AT_ONCE - 1:
+            await asyncio.sleep(0)  # let others have their turn
         if rule.shadow:
             told.notes += await _notes(rule, move, wording, now)
             told.moves.append(move)

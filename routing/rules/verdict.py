@@ -1,7 +1,7 @@
 """A rule's answer, held against what is remembered -> what changed, and the alerts that tell it."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -56,17 +56,26 @@ def judged(
     look: (labels, value or None, who fed it when it became true) -> what is seen of it. The
     order of the series does not matter.
     """
+    return tuple(each_judged(rule, states, rows, look, now))
+
+
+def each_judged(
+    rule: Rule,
+    states: States,
+    rows: Iterable[tuple[Labels, float]],
+    look: Callable[[Labels, float | None, tuple[str, ...]], Look],
+    now: Now,
+) -> Iterator[Moved]:
+    """Do as `judged`, one series at a time: others may have their turn in between."""
     waits = Waits(hold=rule.hold, keep_firing_for=rule.keep_firing_for)
     seen = {labels.fingerprint: (labels, value) for labels, value in rows}
-    moved: list[Moved] = []
     for fingerprint in sorted({*seen, *states}):
         before = states.get(fingerprint)
         labels, value = seen.get(fingerprint) or (_labels(before), None)
         found = look(labels, value, before.sources if before else ())
         after, change = step(before, found, now, waits)
         if before is not None or after is not None:
-            moved.append(Moved(fingerprint=fingerprint, before=before, after=after, change=change))
-    return tuple(moved)
+            yield Moved(fingerprint=fingerprint, before=before, after=after, change=change)
 
 
 def _labels(state: RuleState | None) -> Labels:

@@ -243,6 +243,8 @@ def _first_odd(words: Sequence[Token]) -> tuple[int, str] | None:
             if word.text not in _LISTS_MAYBE and _text_at(words, index + 1) != "(":
                 return index + 1, "'(' and the names of labels"
             index = _after_list(words, index + 1)
+            if want_operand and _text_at(words, index) in {")", "]", ","}:
+                return index, "a metric, a number or a function"
             if _text_at(words, index) == "(":  # what is aggregated, or the other side
                 want_operand, index = True, index + 1
             continue

@@ -144,6 +144,8 @@ BAD = [
     ("rate(up[5m1h])", "1:9: not a valid duration string: 5m1h; "
                        "write 5m or 1h30m (units ms s m h d w y, the largest first)"),
     ("up[5m:1m:2m]", "1:9: unexpected second colon(:) in brackets; write [range:step]"),
+    ("sum(up / on (a) group_left (up))",
+     "1:32: found ')' where a metric, a number or a function was expected"),
     ("sum() (up)", "1:7: found '(' where an operator was expected"),
     ("(up) (up)", "1:6: found '(' where an operator was expected"),
     ("topk(up)", "1:1: wrong number of arguments for aggregate expression provided, "
