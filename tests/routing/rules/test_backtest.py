@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from routing.rules.backtest import HELD, Replay, Slice, spans
@@ -76,6 +76,7 @@ def plain(sights: list[str], hold: int, keep: int) -> list[tuple[float, float]]:
     return found
 
 
+@settings(deadline=None)
 @given(SIGHTS, st.integers(0, 8), st.integers(0, 4), st.integers(1, 30))
 def test_it_says_what_looking_at_every_moment_says(
     sights: list[str], hold: int, keep: int, size: int
