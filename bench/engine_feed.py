@@ -101,14 +101,15 @@ def _varint(number: int) -> bytes:
     return bytes(head)
 
 
-async def send(address: str, bodies: Sequence[bytes]) -> float:
+async def send(address: str, *scrapes: Sequence[bytes]) -> float:
     """Post all bodies over `CONNECTIONS` kept connections; return the seconds it took.
 
-    Raises RuntimeError with the answer where one is refused, in whole or in part.
+    A scrape begins when the one before is answered for whole, as with a real sender: of two that
+    are under way at once the later may come first, and Prometheus takes nothing out of order.
+    Raises RuntimeError with the answer where a body is refused, in whole or in part.
     """
-    waiting = iter(bodies)
 
-    async def post(session: aiohttp.ClientSession) -> None:
+    async def post(session: aiohttp.ClientSession, waiting: Iterator[bytes]) -> None:
         for body in waiting:
             async with session.post(f"{address}/api/v1/write", data=body, headers=HEADERS) as got:
                 if got.status != 204:
@@ -116,5 +117,7 @@ async def send(address: str, bodies: Sequence[bytes]) -> float:
 
     async with aiohttp.ClientSession() as session:
         began = time.monotonic()
-        await asyncio.gather(*(post(session) for _ in range(CONNECTIONS)))
+        for scrape in scrapes:
+            waiting = iter(scrape)
+            await asyncio.gather(*(post(session, waiting) for _ in range(CONNECTIONS)))
         return time.monotonic() - began

@@ -17,18 +17,15 @@ async def fill(program: Program, family: Family, scrapes: int) -> dict[str, Figu
     """Send `scrapes` scrapes, the last of them taken now."""
     now = round(time.time() * 1000)
     stamps = [now - (scrapes - 1 - moment) * EVERY * 1000 for moment in range(scrapes)]
-    first = list(family.bodies(0, stamps[0]))
-    others = [
-        body for moment in range(1, scrapes) for body in family.bodies(moment, stamps[moment])
-    ]
+    first, *others = (list(family.bodies(moment, at)) for moment, at in enumerate(stamps))
     series = len(family.encoded)
     found = {}
     for what, bodies, samples in (
-        ("new series", first, series),
+        ("new series", [first], series),
         ("remote write", others, series * (scrapes - 1)),
     ):
         before = cpu(program)
-        seconds = await send(program.address, bodies)
+        seconds = await send(program.address, *bodies)
         spent = cpu(program) - before
         found[what] = Figure(value=samples / seconds, unit="a second", more_is_better=True)
         found[f"{what}: processor time"] = Figure(
