@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from storage.series.local import LocalSeries
-from tests.storage.series.twin import FOREVER, MINUTE, NOON, UP, HandClock
-from tests.storage.series.victim import OPTIONS, SERIES
+from tests.storage.series.twin import FOREVER, MINUTE, NOON, UP, HandClock, equal
+from tests.storage.series.victim import OPTIONS, SERIES, born
 
 ROOT = Path(__file__).parents[3]
 KILLS = 6
+BORN = equal("__name__", "born")
 
 
 def kill_after(directory: Path, minute: int, answers: int, pause: float) -> list[tuple[int, int]]:
@@ -51,6 +52,10 @@ async def test_nothing_answered_for_is_lost_by_kill_9(tmp_path: Path) -> None:
             assert minutes.tolist() == values[: len(times)].tolist()
             kept |= {(int(labels.get("instance")), int(at)) for at in minutes}
         assert answered <= kept
+        newborn = {labels for labels in store.select([BORN], *FOREVER).labels}
+        assert newborn == {born(*one) for one in kept}, (
+            "a series comes with its sample or not at all"
+        )
         assert len(kept - answered) <= KILLS * SERIES, "only what was under way may be there too"
         assert store.stats().quarantined == store.stats().orphaned == 0
         sealed = store.stats().segments

@@ -2,7 +2,8 @@
 
 `python -m tests.storage.series.victim DIRECTORY MINUTE` stores, from that minute after noon on,
 one sample a minute in each of four series, from four tasks at once, while a fifth seals without
-pause. Each append that has returned is told as a line `<series> <minute>`.
+pause. With each sample comes a series that was never there before. Each append that has returned is
+told as a line `<series> <minute>`.
 """
 
 import asyncio
@@ -13,12 +14,18 @@ from pathlib import Path
 
 import structlog
 
+from storage.model.labels import Labels
 from storage.model.sample import Batch, Sample
 from storage.series.local import LocalSeries, SeriesOptions
 from tests.storage.series.twin import MINUTE, NOON, HandClock, up
 
 OPTIONS = SeriesOptions(segment=10 * MINUTE, too_old=20 * MINUTE, future=timedelta(days=1))
 SERIES = 4
+
+
+def born(series: int, minute: int) -> Labels:
+    """Return the labels of the series that comes with one sample."""
+    return Labels.of(__name__="born", instance=str(series), minute=str(minute))
 
 
 async def live(directory: Path, minute: int) -> None:
@@ -30,7 +37,11 @@ async def live(directory: Path, minute: int) -> None:
         while True:
             time = NOON + at * MINUTE
             clock.now = max(clock.now, time)
-            told = await store.append(Batch([Sample(up(series), time.timestamp(), float(at))]))
+            samples = [
+                Sample(labels, time.timestamp(), float(at))
+                for labels in (up(series), born(series, at))
+            ]
+            told = await store.append(Batch(samples))
             if told.stored or "duplicate" in told.refused:
                 os.write(1, f"{series} {at}\n".encode())
             at += 1
