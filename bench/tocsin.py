@@ -18,6 +18,7 @@ HEADERS: Mapping[str, str] = {"Authorization": f"Bearer {TOKEN}"}
 
 CONFIG = """\
 server: {{listen: "127.0.0.1:{port}"}}
+delivery: {{single: 0}}
 rules: [rules.yaml]
 sources:
   prometheus: {{token: {token}}}

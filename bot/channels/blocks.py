@@ -66,9 +66,9 @@ def page(message: Message, address: str, *, in_thread: bool) -> Rendering:
     else:
         first = f"{pings} {_headline(message, '')}".strip()
     blocks = [_section(marked(first)), _section(plain(_titled(message), LONGEST_SUMMARY))]
-    if message.purpose is Purpose.PAGE and message.incident and message.actions:
+    if message.purpose is Purpose.PAGE and message.ack:
         where = "the buttons above or " if in_thread else ""
-        hint = f"Answer with {where}`/tocsin ack {message.incident}`"
+        hint = f"Answer with {where}`/tocsin ack {message.ack}`"
         blocks.append({"type": "context", "elements": [marked(hint)]})
     return _rendering(message, [*blocks, *_footer(message)], pings)
 

@@ -102,14 +102,14 @@ class Push:
 def words(message: Message) -> tuple[str, str]:
     """Return title and text, short, in which nothing pings and nothing is a link but ours."""
     head = f"{message.severity.upper()} {message.title}" if message.incident else message.title
-    asked = message.purpose is Purpose.PAGE and message.incident is not None
+    asked = message.purpose is Purpose.PAGE and (message.incident or message.ack)
     lines = [
         _harmless(line, LONGEST_BODY)
         for line in (dict(message.facts).get("State", ""), *message.summary.splitlines())
     ]
     title = cut(_harmless(head, LONGEST_TITLE), MOST_TITLE_BYTES)
     text = cut(shortened("\n".join(filter(None, lines)), LONGEST_BODY), MOST_BYTES - weight(title))
-    answer = f"Answer: tocsin ack {message.incident}" if asked else ""
+    answer = f"Answer: tocsin ack {message.ack or message.incident}" if asked else ""
     told = "\n".join(filter(None, (text, answer, web_link(message.link))))
     return title, told or "-"
 

@@ -210,9 +210,13 @@ class Delivery(Section):
     """How messages go out.
 
     failover_after: a critical page unsent after this goes to the person's next channel.
+    single, single_within: so many messages in so long ring one person by one channel one by one;
+                    what follows is gathered into one. 0: never gathered.
     """
 
     failover_after: PositiveDuration = 60 * SECOND
+    single: Annotated[int, Field(ge=0, le=1_000)] = 3
+    single_within: PositiveDuration = MINUTE
 
 
 class HeartbeatSection(Section):

@@ -91,6 +91,14 @@ class Message:
     bundle: Bundle | None = None
     doubted_since: datetime | None = None
 
+    @property
+    def ack(self) -> str:
+        """What stands behind `ack` to answer it: a number, `mine` for many; empty: nothing."""
+        verbs = {action.verb for action in self.actions}
+        if "ack" in verbs and self.incident:
+            return str(self.incident)
+        return "mine" if "ack mine" in verbs else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:

@@ -126,6 +126,11 @@ def _page(material: Material, scene: Scene, ring: Ring) -> OutboxMessage:
     return replace(due, round=ring.round, step=ring.step)
 
 
+def page_again(material: Material, page: OutboxMessage) -> Message:
+    """Write a page that waited as the incident stands now."""
+    return page_message(_scene(material), page.address)
+
+
 def at_turn(page: OutboxMessage, at: Steady, roster: Roster) -> OutboxMessage:
     """Give a page its turn at `at`, and with it its deadline."""
     patience = _patience(page.severity, roster.playbook)

@@ -74,11 +74,10 @@ def _state(message: Message) -> list[str]:
 
 def _answers(message: Message, how: str) -> list[str]:
     """Return how to answer, the fullest wording first."""
-    wanted = any(action.verb == "ack" for action in message.actions)
     link = web_link(message.link)
-    if not wanted or not message.incident:
+    if not message.ack:
         return [f" {link}", ""] if link else [""]
-    answer = f" Answer: {how} {message.incident}"
+    answer = f" Answer: {how} {message.ack}"
     return [f"{answer} or {link}", answer] if link else [answer]
 
 

@@ -2,10 +2,10 @@
 
 import asyncio
 import random
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -19,13 +19,17 @@ from routing.delivery.channel import (
     Rejected,
     TryLater,
 )
+from routing.delivery.gathered import gathered
 from routing.delivery.report import TakesReports
 from routing.flow.current import Current
 from routing.flow.failover import move_overdue
 from routing.flow.flights import Flight, cleared
+from routing.flow.gather import MOST, Gatherer, items_of
 from routing.flow.lanes import Lanes
+from routing.flow.moment import Moment, read_moment
 from routing.flow.outcomes import Outcomes
 from routing.flow.outlive import Outlive
+from routing.flow.present import freshened, is_stale, recapped
 from routing.flow.recorder import Recorder
 from routing.flow.recording import Result
 from routing.flow.wake import Wake
@@ -45,6 +49,14 @@ LEASE = 30.0
 """Seconds after which a crashed sender's messages are due again; longer than PATIENCE."""
 LONGEST_SLEEP = 1.0
 NO_REPORTS = "take it out of reports.schedules"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """What a claim brought: those that may go, and how many were taken for that."""
+
+    flights: list[Flight]
+    count: int
 
 
 class Sender:
@@ -74,6 +86,7 @@ class Sender:
         self._patience, self._jitter = patience, jitter
         between = {name: kind.seconds_between for name, (kind, _) in channels.items()}
         self._lanes = Lanes(between)
+        self._gatherer = Gatherer(self._lanes)
         self.outcomes = Outcomes(database, clock, channels, playbook, wake)
         self._tasks: set[asyncio.Task[None]] = set()
         self._recorder = Recorder(database, clock, playbook, wake, jitter)
@@ -118,26 +131,32 @@ class Sender:
         return flights
 
     async def _claim(self, tx: AsyncConnection, flights: list[Flight]) -> int:
-        now = self._clock.steady()
-        claimed = await outbox.claim_due(
-            tx,
-            owner=self._owner,
-            now=now,
-            lease=LEASE,
-            limit=self._lanes.room(self._channels),
-            busy=self._lanes.busy(now),
-            full=self._lanes.full(),
-        )
-        chat = {name for name, (kind, _) in self._channels.items() if kind.is_chat}
-        too_many: dict[Steady, list[OutboxMessage]] = defaultdict(list)
-        for flight in await cleared(tx, claimed, chat, now=now, sent_at=self._clock.utc_now()):
-            if self._lanes.take(flight.place, now):
-                flights.append(flight)
-            else:
-                too_many[self._lanes.free_at(flight.place, now)].append(flight.message)
-        for later, messages in too_many.items():
+        moment = await read_moment(tx, self._clock, self._playbook)
+        now, playbook = moment.steady, moment.playbook
+        more = {"busy": self._lanes.busy(now), "full": self._lanes.full()}
+        claimed = await self._cleared(tx, now, limit=self._lanes.room(self._channels), **more)
+        found, count = list(claimed.flights), claimed.count
+        if crowded := self._gatherer.crowded(found, playbook, now):
+            rest = await self._cleared(tx, now, limit=MOST, only=crowded, **more)
+            found, count = found + rest.flights, count + rest.count
+        found = await recapped(tx, found, self._lanes, playbook.wants_alerts, moment)
+        arranged = self._gatherer.arrange(found, playbook, now)
+        flights += arranged.going  # their lanes are taken, whatever fails from here on
+        for later, messages in arranged.waiting.items():
             await outbox.put_back(tx, messages, not_before=later)
-        return len(claimed)
+        flights[:] = [await self._written(tx, flight, moment) for flight in flights]
+        return count
+
+    async def _written(self, tx: AsyncConnection, flight: Flight, moment: Moment) -> Flight:
+        stale = is_stale(flight, moment.now)
+        return await (freshened(tx, flight, moment) if stale else items_of(tx, flight))
+
+    async def _cleared(self, tx: AsyncConnection, now: Steady, **which: Any) -> Claimed:
+        claimed = await outbox.claim_due(tx, owner=self._owner, now=now, lease=LEASE, **which)
+        chat = {name for name, (kind, _) in self._channels.items() if kind.is_chat}
+        sent_at = self._clock.utc_now()
+        flights = await cleared(tx, claimed, chat, now=now, sent_at=sent_at)
+        return Claimed(flights=flights, count=len(claimed))
 
     async def send_due(self) -> int:
         """Send until nothing is left that may go now, and wait for it; return how many it was."""
@@ -154,9 +173,11 @@ class Sender:
 
     async def _fly(self, flight: Flight) -> None:
         """Send one message and note what became of it."""
-        if not await self._is_wanted(flight):
-            self._lanes.leave(flight.place)
+        place = flight.place
+        if (still := await self._wanted(flight)) is None:
+            self._lanes.leave(place)
             return
+        flight = still
         result = await self._send(flight)
         told = {"key": flight.message.key, "channel": flight.message.channel}
         if isinstance(result, Receipt):
@@ -171,16 +192,16 @@ class Sender:
             self._lanes.succeeded(flight.place, now)
         self._wake.sender.set()
 
-    async def _is_wanted(self, flight: Flight) -> bool:
+    async def _wanted(self, flight: Flight) -> Flight | None:
         """Look once more, right before a page rings: an answer may have come since the claim."""
         if flight.message.purpose is not Purpose.PAGE:
-            return True
+            return flight
         try:
             async with self._database.reading() as tx:
-                row = await outbox.get(tx, flight.message.id)
+                rows = await outbox.get_many(tx, [it.id for it in flight.messages])
         except StorageUnavailable:
-            return True  # it was wanted a moment ago, and nobody can say otherwise now
-        return row is not None and row.status is DeliveryStatus.WAITING
+            return flight  # it was wanted a moment ago, and nobody can say otherwise now
+        return flight.with_only([it.id for it in rows if it.status is DeliveryStatus.WAITING])
 
     async def _send(self, flight: Flight) -> Result:
         """Call the channel; every answer, and every fault, becomes one of three words."""
@@ -197,7 +218,8 @@ class Sender:
             async with asyncio.timeout(self._patience):
                 if message.purpose is Purpose.REPORT:
                     return await self._send_report(kind, channel, message)
-                return await channel.send(_said(message), message.address, message.key, flight.post)
+                said = self._said(flight)
+                return await channel.send(said, message.address, message.key, flight.post)
         except (Rejected, TryLater) as word:
             return word
         except TimeoutError:
@@ -218,6 +240,16 @@ class Sender:
             raise Rejected(f"{message.channel} shows no reports", advice=NO_REPORTS)
         finished = await asyncio.to_thread(report.read, found)
         return await channel.send_report(finished, message.address, message.key)
+
+    def _said(self, flight: Flight) -> Message:
+        """Return what is to be said; a try cut off by a crash is told, for the channel to look."""
+        message = flight.message
+        if flight.is_gathered:
+            items = [flight.items[it.id] for it in flight.messages]
+            said = gathered(message.purpose, items, self._playbook().console)
+        else:
+            said = body.read(message.body)
+        return replace(said, doubted_since=message.created_at) if message.doubted else said
 
     async def watch(self) -> int:
         """Move overdue pages to the next way, ask what became of messages; return how many."""
@@ -280,9 +312,3 @@ class Sender:
         with suppress(StorageUnavailable):
             await self._recorder.catch_up()
         return len(self._tasks) + self._recorder.kept
-
-
-def _said(message: OutboxMessage) -> Message:
-    """Return what is to be said; a try that a crash cut off is told, for the channel to look."""
-    said = body.read(message.body)
-    return replace(said, doubted_since=message.created_at) if message.doubted else said

@@ -1,17 +1,18 @@
 """The last look before a message goes: is it still wanted, where does it go, must it wait."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routing.delivery.gathered import Item
 from routing.delivery.letters import room_key
 from routing.flow.failover import is_wanted
 from routing.flow.lanes import Place
 from storage.clock import Steady
 from storage.model.audit import AuditRow
-from storage.model.delivery import DeliveryStatus, OutboxMessage, Post, Purpose
+from storage.model.delivery import DeliveryStatus, OutboxId, OutboxMessage, Post, Purpose
 from storage.model.incident import Incident
 from storage.model.person import ContactPoint
 from storage.sql import audit, incidents, outbox, posts
@@ -27,12 +28,34 @@ class Flight:
     place:   whose pace it keeps; what goes into a room's thread keeps the room's.
     post:    where the incident stands on that channel, if it does.
     refusal: why it cannot go at all, known before anybody is called.
+    others:  further messages to the same person that this one carries.
+    is_gathered: it says what all of them are about, and not what `message` says.
+    items:   of a gathered one: what it says of each message.
     """
 
     message: OutboxMessage
     place: Place
     post: Post | None = None
     refusal: str = ""
+    others: tuple[OutboxMessage, ...] = ()
+    is_gathered: bool = False
+    items: Mapping[OutboxId, Item] = field(default_factory=dict)
+
+    @property
+    def messages(self) -> tuple[OutboxMessage, ...]:
+        """All that it carries, its own first."""
+        return (self.message, *self.others)
+
+    def each(self) -> list["Flight"]:
+        """Return it as flights of one message, which is how its outcome is noted."""
+        return [replace(self, message=it, others=()) for it in self.messages]
+
+    def with_only(self, wanted: Collection[OutboxId]) -> "Flight | None":
+        """Leave out what is not wanted any more; None: nothing is left."""
+        left = [it for it in self.messages if it.id in wanted]
+        if not left:
+            return None
+        return replace(self, message=left[0], others=tuple(left[1:]))
 
 
 async def cleared(
@@ -113,9 +136,10 @@ async def _standing(tx: AsyncConnection, incident: Incident, channel: str) -> li
     return [stands[place] for place in places if place in stands and place[0] == channel]
 
 
-def sent_row(message: OutboxMessage, at: datetime) -> AuditRow:
-    """Write for the record that a page or a notice went out."""
+def sent_row(message: OutboxMessage, at: datetime, others: int = 0) -> AuditRow:
+    """Write for the record that a page or a notice went out, maybe together with others."""
     verb = "asked" if message.purpose is Purpose.PAGE else "told"
+    together = f", together with {others} more" if others else ""
     return AuditRow(
         id=0,
         incident=message.incident,
@@ -123,5 +147,5 @@ def sent_row(message: OutboxMessage, at: datetime) -> AuditRow:
         actor="tocsin",
         via="sender",
         what="sent",
-        because=f"{verb} {message.person or message.address} by {message.channel}",
+        because=f"{verb} {message.person or message.address} by {message.channel}{together}",
     )

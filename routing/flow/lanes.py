@@ -69,6 +69,10 @@ class Lanes:
         self._failures[place] += 1
         self._hold(place, Steady(now + max(gap(self._failures[place], jitter), asked or 0.0)))
 
+    def is_failing(self, place: Place) -> bool:
+        """Say whether the last message to this address failed."""
+        return self._failures[place] > 0
+
     def next_free(self, now: Steady) -> Steady | None:
         """Return when the next resting address may be used again."""
         return min((at for at in self._free_at.values() if at > now), default=None)

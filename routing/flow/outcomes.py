@@ -63,10 +63,12 @@ class Outcomes:
         fresh = Poll(first_seen=now, next_at=Steady(now + poll_gap(0)))
         self._polls = {it.id: self._polls.get(it.id, fresh) for it in open_ends}
         due = [it for it in open_ends if self._polls[it.id].next_at <= now]
-        words = await asyncio.gather(*(self._ask(it) for it in due))
+        asked = {(it.channel, it.provider_id): it for it in due}  # one may carry several pages
+        words = await asyncio.gather(*(self._ask(it) for it in asked.values()))
+        known = dict(zip(asked, words, strict=True))
         learnt = 0
-        for message, receipt in zip(due, words, strict=True):
-            learnt += await self._learn(message, receipt)
+        for message in due:
+            learnt += await self._learn(message, known[message.channel, message.provider_id])
         return learnt
 
     async def told(self, channel: str, receipt: Receipt) -> bool:
@@ -80,9 +82,11 @@ class Outcomes:
 
         async def work(tx: AsyncConnection) -> tuple[list[IncidentId], bool]:
             found = await outbox.by_provider(tx, channel, receipt.provider_id)
-            if found is None or found.status not in OPEN_ENDS:
-                return [], False
-            return await self._record(tx, found, receipt.status, receipt.error), True
+            carried = [it for it in found if it.status in OPEN_ENDS]
+            changed: list[IncidentId] = []
+            for message in carried:  # one call may have carried several pages
+                changed += await self._record(tx, message, receipt.status, receipt.error)
+            return changed, bool(carried)
 
         changed, news = await decided(self._database, work)
         self._wake.committed(changed)

@@ -91,5 +91,7 @@ class Recorder:
         moment = await read_moment(tx, self._clock, self._playbook)
         changed: list[IncidentId] = []
         for flight, result in batch:
-            changed += await record(tx, flight, result, moment, jitter=self._jitter())
+            jitter, others = self._jitter(), len(flight.others)
+            for each in flight.each():
+                changed += await record(tx, each, result, moment, jitter=jitter, others=others)
         return changed

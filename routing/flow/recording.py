@@ -19,17 +19,23 @@ LONGEST_REASON = 300
 
 
 async def record(
-    tx: AsyncConnection, flight: Flight, result: Result, moment: Moment, *, jitter: float
+    tx: AsyncConnection,
+    flight: Flight,
+    result: Result,
+    moment: Moment,
+    *,
+    jitter: float,
+    others: int = 0,
 ) -> list[IncidentId]:
     """Note what the channel answered; return the incidents that changed by it.
 
-    jitter: in [0, 1), for the back-off.
+    jitter: in [0, 1), for the back-off.   others: how many more went in the same message.
     """
     match result:
         case Receipt(status=DeliveryStatus.FAILED):
             return await _failed(tx, flight.message, Rejected(result.error), moment)
         case Receipt():
-            await _sent(tx, flight, result, moment)
+            await _sent(tx, flight, result, moment, others)
             return [flight.message.incident] if flight.message.incident else []
         case TryLater():
             return await _later(tx, flight, result, moment, jitter)
@@ -39,7 +45,9 @@ async def record(
             return await _failed(tx, flight.message, result, moment)
 
 
-async def _sent(tx: AsyncConnection, flight: Flight, receipt: Receipt, moment: Moment) -> None:
+async def _sent(
+    tx: AsyncConnection, flight: Flight, receipt: Receipt, moment: Moment, others: int
+) -> None:
     message = flight.message
     await outbox.record_sent(
         tx,
@@ -58,7 +66,7 @@ async def _sent(tx: AsyncConnection, flight: Flight, receipt: Receipt, moment: M
             )
         if flight.post is None:  # it stands there now: pages that it does not carry may follow
             await outbox.bring_forward(tx, message.incident, message.channel, moment.steady)
-    await audit.append_many(tx, [sent_row(it, moment.now) for it in gone])
+    await audit.append_many(tx, [sent_row(it, moment.now, others) for it in gone])
 
 
 async def _later(
@@ -69,8 +77,9 @@ async def _later(
         await posts.save(tx, word.post)
         await outbox.bring_forward(tx, word.post.incident, message.channel, moment.steady)
     known = await incidents.get_many(tx, [message.incident] if message.incident else [])
+    is_recap = message.purpose is Purpose.NOTICE and message.person is None
     then = after_failure(
-        message.purpose,
+        Purpose.ROOM if is_recap else message.purpose,  # a recap stands for posts of its room
         message.attempts,
         now=moment.steady,
         jitter=jitter,

@@ -86,19 +86,22 @@ async def claim_due(
     limit: int,
     busy: Collection[tuple[str, str]] = (),
     full: Collection[str] = (),
+    only: Collection[tuple[str, str]] = (),
 ) -> list[OutboxMessage]:
     """Lease up to `limit` due messages to `owner` for `lease` seconds, the most urgent first.
 
     Order: criticals first, within a severity pages, rooms, notices, then the longest overdue.
     Due: waiting, `not_before` has come, no lease is running, (channel, address) is not among
-    `busy` and the channel not among `full`. A crashed owner's messages come back when its lease
-    ends. Replicas never claim the same message: on PostgreSQL locked rows are skipped, on
-    SQLite writers take turns.
+    `busy` (but among `only`, unless that is empty) and the channel not among `full`. A crashed
+    owner's messages come back when its lease ends. Replicas never claim the same message: on
+    PostgreSQL locked rows are skipped, on SQLite writers take turns.
     """
     free = or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= now)
     ready = and_(WAITING, outbox.c.not_before <= now, free)
     if busy:
         ready &= tuple_(outbox.c.channel, outbox.c.address).not_in(sorted(set(busy)))
+    if only:
+        ready &= tuple_(outbox.c.channel, outbox.c.address).in_(sorted(set(only)))
     if full:
         ready &= outbox.c.channel.not_in(sorted(full))
     due = (
@@ -260,7 +263,7 @@ async def release(tx: AsyncConnection, owner: str | None = None) -> int:
 async def overdue(tx: AsyncConnection, now: Steady) -> list[OutboxMessage]:
     """Return waiting pages whose deadline has passed, also those being sent; longest first."""
     late = and_(WAITING, outbox.c.purpose == Purpose.PAGE, outbox.c.deadline <= now)
-    return await _select(tx, late, order=outbox.c.deadline)
+    return await select_messages(tx, late, order=outbox.c.deadline)
 
 
 async def unproven(
@@ -281,31 +284,35 @@ async def unproven(
         asked &= outbox.c.sent_at >= sent_after
     if sent_before is not None:
         asked &= outbox.c.sent_at < sent_before
-    return await _select(tx, asked, order=outbox.c.sent_at, limit=limit)
+    return await select_messages(tx, asked, order=outbox.c.sent_at, limit=limit)
 
 
 async def get(tx: AsyncConnection, id: OutboxId) -> OutboxMessage | None:
     """Return one message as it stands."""
-    found = await _select(tx, outbox.c.id == id)
+    found = await get_many(tx, [id])
     return found[0] if found else None
 
 
-async def by_provider(tx: AsyncConnection, channel: str, provider_id: str) -> OutboxMessage | None:
-    """Return the message that a provider knows by this id, if it is one of ours."""
+async def by_provider(tx: AsyncConnection, channel: str, provider_id: str) -> list[OutboxMessage]:
+    """Return the messages that a provider knows by this id: none of ours, one, or many at once."""
     same = and_(outbox.c.provider_id == provider_id, outbox.c.channel == channel)
-    found = await _select(tx, same, limit=1) if provider_id else []
-    return found[0] if found else None
+    return await select_messages(tx, same) if provider_id else []
+
+
+async def get_many(tx: AsyncConnection, ids: Collection[OutboxId]) -> list[OutboxMessage]:
+    """Return messages as they stand, at most as many as an IN-list takes."""
+    return await select_messages(tx, outbox.c.id.in_(sorted(ids)))
 
 
 async def by_keys(tx: AsyncConnection, keys: Collection[str]) -> dict[str, OutboxMessage]:
     """Return the messages that have these keys."""
-    found = await _select(tx, outbox.c.key.in_(sorted(keys))) if keys else []
+    found = await select_messages(tx, outbox.c.key.in_(sorted(keys))) if keys else []
     return {message.key: message for message in found}
 
 
 async def of_incident(tx: AsyncConnection, id: IncidentId) -> list[OutboxMessage]:
     """Return everything that was ever owed for an incident, in the order it was decided."""
-    return await _select(tx, outbox.c.incident == id)
+    return await select_messages(tx, outbox.c.incident == id)
 
 
 async def pages_of_step(
@@ -313,16 +320,17 @@ async def pages_of_step(
 ) -> list[OutboxMessage]:
     """Return the pages of one escalation step, in the order they were decided."""
     same = and_(outbox.c.incident == incident, outbox.c.round == round, outbox.c.step == step)
-    return await _select(tx, and_(same, outbox.c.purpose == Purpose.PAGE))
+    return await select_messages(tx, and_(same, outbox.c.purpose == Purpose.PAGE))
 
 
-async def _select(
+async def select_messages(
     tx: AsyncConnection,
     which: ColumnElement[bool],
     *,
     order: ColumnElement[Any] = outbox.c.id,
     limit: int | None = None,
 ) -> list[OutboxMessage]:
+    """Return the messages that a condition holds for; for the modules of this table."""
     query = select(*FIELDS).where(which).order_by(order, outbox.c.id).limit(limit)
     return [read(row) for row in await tx.execute(query)]
 

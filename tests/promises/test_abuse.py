@@ -301,7 +301,7 @@ async def test_no_secret_is_told_after_a_day_full_of_trouble(
     config |= {
         "heartbeat": {"url": HEARTBEAT, "interval": "1s"},
         "log": {"level": "debug"},
-        "delivery": {"failover_after": "2s"},
+        "delivery": {"failover_after": "2s", "single": 0},
     }
     tocsin = found(config)
     await tocsin.start()

@@ -112,7 +112,7 @@ def _town(twilio: Remote, slack: Remote) -> Json:
         way | {"policy": "default"},
     ]
     # Twenty starts are a long silence; here pages wait it out instead of going another way.
-    config["delivery"] = {"failover_after": "10m"}
+    config["delivery"]["failover_after"] = "10m"
     return config
 
 

@@ -32,7 +32,7 @@ LOOK = 1.0
 def by_chat_first(twilio: Remote, slack: Remote) -> Json:
     """Ask Ada in Slack alone; SMS is the next of her contacts. Ben follows by SMS much later."""
     config = town(twilio, slack, [step("ada", 0, "chat"), step("ben", 60)])
-    config["delivery"] = {"failover_after": f"{FAILOVER:g}s"}
+    config["delivery"]["failover_after"] = f"{FAILOVER:g}s"
     return config
 
 

@@ -74,6 +74,7 @@ def town(
         "default_policy": "default",
         "routes": [{"policy": "default", "group_by": ["alertname", "instance"]}],
         "channels": channels,
+        "delivery": {"single": 0},  # witnesses count each page by itself
     }
 
 

@@ -3,20 +3,18 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from bot.chat.receipts import receipts
 from bot.chat.verb import Ask, Reply, Verb
-from bot.chat.wording import People, ago, clock_time, name_of, standing
+from bot.chat.wording import People, ago, clock_time, standing
 from routing.flow.desks import Desks
 from routing.incidents.timeline import newest, story
 from routing.rules.verdict import REASON
 from storage.model.alert import Alert
-from storage.model.delivery import DeliveryStatus, OutboxMessage, Purpose
 from storage.model.incident import Incident
 from storage.model.person import Permission
 from storage.sql import alerts, audit, incidents, outbox
 
-MOST_ALERTS, MOST_LINES, MOST_RECEIPTS = 5, 15, 20
-
-HEAD = ("when", "to", "by", "outcome")
+MOST_ALERTS, MOST_LINES = 5, 15
 
 
 async def run(ask: Ask, desks: Desks) -> Reply:
@@ -40,7 +38,8 @@ async def run(ask: Ask, desks: Desks) -> Reply:
             for line in newest(story(rows, people, whole=True), MOST_LINES)
         ),
     ]
-    return Reply("\n".join(lines), table=_receipts(messages, people, now))
+    table = receipts(messages, people, now, desks.clock.steady())
+    return Reply("\n".join(lines), table=table)
 
 
 def _facts(incident: Incident, people: People, now: datetime) -> list[str]:
@@ -68,31 +67,6 @@ def _alerts(found: Sequence[Alert]) -> list[str]:
     if len(ordered) > MOST_ALERTS:
         lines.append(f"  and {len(ordered) - MOST_ALERTS} more")
     return ["Alerts:", *lines] if lines else []
-
-
-def _receipts(
-    messages: Sequence[OutboxMessage], people: People, now: datetime
-) -> tuple[tuple[str, ...], ...]:
-    rows = [
-        (
-            clock_time(message.sent_at or message.created_at, now),
-            name_of(message.person, people) or message.address,
-            message.channel,
-            _outcome(message),
-        )
-        for message in messages[-MOST_RECEIPTS:]
-    ]
-    return (HEAD, *rows) if rows else ()
-
-
-def _outcome(message: OutboxMessage) -> str:
-    text = message.status.value
-    if message.purpose is not Purpose.PAGE:
-        text = f"{message.purpose}, {text}"
-    if message.attempts > 1:
-        text += f" after {message.attempts} tries"
-    failed = message.status not in (DeliveryStatus.SENT, DeliveryStatus.DELIVERED)
-    return f"{text}: {message.error}" if message.error and failed else text
 
 
 VERB = Verb(

@@ -175,7 +175,7 @@ async def test_show_cuts_what_is_long_and_says_what_failed(square: Square) -> No
     reply = await square.say("show 1")
     assert "  and 2 more" in reply.text.splitlines()
     outcomes = {(to, by): outcome for _, to, by, outcome in reply.table[1:]}
-    assert outcomes["Ada", "sms"] == "failed: no such number"
+    assert outcomes["Ada", "sms"] == "failed for good: no such number"
     assert outcomes["C1", "slack"].startswith("room, sent")
 
 

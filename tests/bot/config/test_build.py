@@ -11,6 +11,7 @@ from bot.config.build import (
     series_limits,
     series_options,
 )
+from routing.delivery.throttle import Pace
 from routing.playbook import CHAT, Playbook, Route, Source
 from storage.model.alert import Severity
 from storage.model.labels import Matcher, MatchOp
@@ -87,6 +88,7 @@ severities: {warning: [chat, sms]}
             "own_host": Source(name="own_host", expect=M, severity=Severity.WARNING),
         },
         failover_after=M / 2,
+        pace=Pace(3, 60.0),
         link="https://tocsin.example.com",
     )
 
