@@ -109,6 +109,7 @@ def refuse_unreadable(text: str) -> None:
         if word.text == "@" and after.text == "-":
             where = place(text, word.at)
             raise QueryError(f"{where}: `@` takes Unix seconds from 1970 on, not a negative number")
+    _refuse_two_names(text, words)
     unsigned = [word for word in words if word.text not in {"-", "+"}]
     for word, after in pairwise(unsigned):
         if word.text in _BEFORE_DURATION and not _is_duration(after.text):
@@ -116,6 +117,20 @@ def refuse_unreadable(text: str) -> None:
                 f"{place(text, after.at)}: {after.text} seconds is no duration; "
                 f"from 0.001 to {LONGEST_SECONDS:.0f}"
             )
+
+
+def _refuse_two_names(text: str, words: list[Token]) -> None:
+    """Raise QueryError for `{"up", "down"}`: the parser makes of it what no series fits."""
+    inside = named = False
+    for before, word, after in zip(words, words[1:], words[2:], strict=False):
+        if before.text in {"{", "}"}:
+            inside, named = before.text == "{", False
+        alone = before.text in {"{", ","} and after.text in {",", "}"}
+        if inside and alone and word.kind == "text":
+            if named:
+                where = place(text, word.at)
+                raise QueryError(f"{where}: {word.text} is a second name of the metric; one is all")
+            named = True
 
 
 def _is_duration(word: str) -> bool:

@@ -56,6 +56,8 @@ GOOD = [
     (".123_456", Number(0.123456)),
     ("0x_53_AB", Number(21_419.0)),
     ("up[1_800] offset 6_0", Window(Selector(UP.matchers, 60_000), 1_800_000)),
+    ('{"up"} or {"up"}', Binary("or", UP, UP, Matching(card=Card.MANY_TO_MANY))),
+    ('label_join(up, "a", "b")', Call("label_join", (UP, String("a"), String("b")))),
     ('{"up", zone="1_0"}', Selector((*UP.matchers, Matcher("zone", MatchOp.EQUAL, "1_0")))),
     ("'it\\'s'", String("it's")),
     ("up > bool 1", Binary(">", UP, Number(1.0), to_bool=True)),
@@ -146,6 +148,8 @@ BAD = [
     ("up[5m:1m:2m]", "1:9: unexpected second colon(:) in brackets; write [range:step]"),
     ("sum(up / on (a) group_left (up))",
      "1:32: found ')' where a metric, a number or a function was expected"),
+    ('{"up", "down"}', '1:8: "down" is a second name of the metric; one is all'),
+    ('{"up", a="b", "up"}', '1:15: "up" is a second name of the metric; one is all'),
     ("sum() (up)", "1:7: found '(' where an operator was expected"),
     ("(up) (up)", "1:6: found '(' where an operator was expected"),
     ("topk(up)", "1:1: wrong number of arguments for aggregate expression provided, "
