@@ -12,7 +12,7 @@ from routing.finding import Finding, Group
 
 async def examine(patient: Patient, group: Group) -> AsyncIterator[Finding]:
     """Write a file of no bytes there and take it away again."""
-    folder = patient.config.storage.directory / "samples"
+    folder = (patient.config.storage.directory / "samples").absolute()
     if not patient.config.takes_samples:
         yield group.ok("none are kept: another system answers, and nothing is forwarded")
         return

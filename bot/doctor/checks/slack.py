@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -105,15 +106,14 @@ async def _hearing(options: Any, session: aiohttp.ClientSession, group: Group) -
     """Ask for a socket, which is then not opened: the app-level token is good if we get one."""
     token = getattr(options, "app_token", None)
     if not isinstance(token, Secret) or not token:
-        return []
+        return [group.ok("listens over HTTP: that Slack reaches us only a command in Slack proves")]
     try:
         client = _client(options, token, session)
         answer = await client.api_call("apps.connections.open", json={})
     except Exception as error:
         refusal = explained(error, "Slack, apps.connections.open")
         found = _refused("the app-level token", refusal, group)
-        is_fault = isinstance(refusal, Rejected)
-        return [group.fault(found.text, APP_TOKEN) if is_fault else found]
+        return [replace(found, advice=APP_TOKEN) if isinstance(refusal, Rejected) else found]
     if not str(answer.get("url", "")).startswith(("wss://", "ws://")):
         return [group.fault("Slack gives no socket for the app-level token", APP_TOKEN)]
     return [group.ok("the app-level token may listen (Socket Mode)")]
@@ -187,7 +187,9 @@ def _refused(said: str, refusal: Exception, group: Group) -> Finding:
     text = f"{said}: {refusal}"
     if isinstance(refusal, Rejected):
         return group.fault(text, refusal.advice or "look the word up in Slack's documentation")
-    return group.warning(f"{text}; not examined", "look again in a minute; see Slack's status")
+    if isinstance(refusal, TryLater) and refusal.after is not None:
+        return group.warning(f"{text}; not examined", "look again in a minute")
+    return group.fault(text, "look at the way from here to Slack, and at its status page")
 
 
 CHECK = Check(name="slack", examine=examine)

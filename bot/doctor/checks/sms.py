@@ -119,7 +119,7 @@ async def _number(client: Any, options: Any, group: Group) -> Finding:
 def _refused(refusal: Exception, group: Group) -> Finding:
     if isinstance(refusal, Rejected):
         return group.fault(str(refusal), refusal.advice or advice(20003, "sms"))
-    return group.warning(f"{refusal}; not examined", "look again in a minute; see Twilio's status")
+    return group.fault(str(refusal), "look at the way from here to Twilio, and at its status page")
 
 
 CHECK = Check(name="sms", examine=examine)

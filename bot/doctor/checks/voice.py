@@ -25,7 +25,9 @@ async def examine(patient: Patient, group: Group) -> AsyncIterator[Finding]:
     except Rejected as refusal:
         yield group.fault(str(refusal), refusal.advice or advice(20003, "voice"))
     except TryLater as trouble:
-        yield group.warning(f"{trouble}; not examined", "look again in a minute")
+        yield group.fault(
+            str(trouble), "look at the way from here to Twilio, and at its status page"
+        )
     else:
         able = bool(found) and bool((found[0].capabilities or {}).get("voice"))
         if not able:

@@ -10,6 +10,7 @@ import pytest
 
 from bot.doctor import disk
 from storage.clock import SystemClock
+from storage.sql import phones
 from storage.sql.database import Database
 from storage.sql.migrate import migrate
 from tests.bot.doctor.test_wires import Listener
@@ -84,6 +85,23 @@ async def test_a_server_that_is_away_is_named_without_its_password(tmp_path: Pat
     ((verdict, text),) = amiss(await found(there, "database"))
     assert (verdict, "postgresql://127.0.0.1:9/tocsin" in text) == ("fault", True)
     assert "hunter2" not in text
+
+
+async def test_phones_that_are_stopped_or_not_confirmed(laid_out: Path, tmp_path: Path) -> None:
+    opened, now = await Database.open(str(laid_out)), SystemClock().utc_now()
+    async with opened.transaction() as tx:
+        await phones.note(tx, "+14155552601", stopped_at=now)
+    assert [verdict for verdict, _ in amiss(await found(patient(tmp_path), "phones"))] == [
+        "fault",
+        "warning",
+    ]
+    async with opened.transaction() as tx:
+        await phones.note(tx, "+14155552601", stopped_at=None, verified_at=now)
+        await phones.note(tx, "+14155552602", verified_at=now)
+    await opened.close()
+    findings = await found(patient(tmp_path), "phones")
+    assert amiss(findings) == []
+    assert texts(findings)[0] == "+14155552601 of ada is confirmed"
 
 
 async def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,5 +93,5 @@ async def test_nobody_answers(slack: SlackServer, tmp_path: Path) -> None:
     there = workspace(slack, tmp_path)
     await slack.down()
     findings = await found(there, "slack")
-    assert {str(it.verdict) for it in findings} == {"warning"}
+    assert {str(it.verdict) for it in findings} == {"fault"}
     assert "cannot be reached" in findings[0].text

@@ -79,7 +79,7 @@ async def test_nobody_answers(twilio: TwilioServer, tmp_path: Path) -> None:
     there = patient(tmp_path, **account(twilio))
     await twilio.down()
     (only,) = await found(there, "sms")
-    assert (str(only.verdict), "cannot be reached" in only.text) == ("warning", True)
+    assert (str(only.verdict), "cannot be reached" in only.text) == ("fault", True)
 
 
 async def test_a_landline_takes_no_sms(twilio: TwilioServer, tmp_path: Path) -> None:
