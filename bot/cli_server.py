@@ -68,6 +68,7 @@ def add_verbs(app: typer.Typer) -> None:
         "snooze": "Hear of incidents again later: `snooze 12 30m`.",
         "escalate": "Ask the next people at once: `escalate 12 need a hand`.",
         "silence": "Keep alerts from being heard: `silence team=shop 2h planned`; list, expire.",
+        "maintenance": "Plan quiet times: `maintenance team=db 2h at 22:00 weekly`; list, expire.",
         "phones": "Show whose number is confirmed, and who texted STOP.",
         "verify": "Text a code to a number that is to be confirmed: `verify ada`.",
         "oncall": "Say who is on call; `oncall take 8h`: be it for a while.",

@@ -34,9 +34,12 @@ class Wish:
 
 
 def read_wish(ask: Ask) -> Wish:
-    """Read `team=shop job=~"api|web" 2h planned work`; raises ValueError, in words."""
+    """Read `team=shop job=~"api|web" 2h planned work`; raises ValueError, in words.
+
+    `FREQ=WEEKLY` is no matcher: it says how often a window comes.
+    """
     text, matchers = ask.note, []
-    while found := _MATCHER.match(text):
+    while (found := _MATCHER.match(text)) and not found[1].upper().startswith("FREQ="):
         matchers.append(parse_matcher(found[1]))
         text = text[found.end() :]
     if len(matchers) > MOST_MATCHERS:

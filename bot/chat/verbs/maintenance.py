@@ -1,0 +1,155 @@
+"""`maintenance`: planned times at which nobody hears of what is worked on, once or again and again."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.chat.identity import require
+from bot.chat.muting import objection, read_wish
+from bot.chat.verb import Ask, Reply, Verb
+from bot.chat.wording import clock_time, name_of
+from routing.alerts.windows import check_rule, next_span, span_at
+from routing.flow.desks import Desks
+from routing.flow.silence import SilenceDesk
+from storage.model.person import Permission, PersonId
+from storage.model.silence import Silence, SilenceId, SilenceKind
+from storage.units import human_duration
+
+HOW = (
+    "Say what, for how long and when: `maintenance team=db 2h at 22:00 upgrade`, "
+    "`maintenance team=db 2h at 2026-12-01 22:00 weekly`; or `maintenance list`, "
+    "`maintenance expire 3`. Without `at` it begins now."
+)
+OFTEN = {"daily": "FREQ=DAILY", "weekly": "FREQ=WEEKLY", "monthly": "FREQ=MONTHLY"}
+_DAY, _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), re.compile(r"[0-9]{1,2}:[0-9]{2}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """When: `starts` aware, by the speaker's clocks; `rule` an RRULE, empty: once."""
+
+    starts: datetime
+    rule: str
+    note: str
+
+
+def read_plan(text: str, now: datetime) -> Plan:
+    """Read `at 2026-12-01 22:00 weekly upgrade`; raises ValueError. now: in the speaker's zone."""
+    words, starts = text.split(), now
+    if words and words[0].lower() == "at":
+        day = words[1] if len(words) > 1 and _DAY.fullmatch(words[1].partition("T")[0]) else ""
+        rest = words[2:] if day else words[1:]
+        if "T" in day:
+            day, _, at = day.partition("T")
+        else:
+            at, rest = (rest[0], rest[1:]) if rest else ("", [])
+        if not _TIME.fullmatch(at):
+            raise ValueError("expected a time such as `at 22:00` or `at 2026-12-01 22:00`")
+        date = day or f"{now:%Y-%m-%d}"
+        starts = datetime.fromisoformat(f"{date}T{at.zfill(5)}").replace(tzinfo=now.tzinfo)
+        starts += timedelta(days=1) if not day and starts < now else timedelta(0)
+        words = rest
+    rule = ""
+    if words and (words[0].lower() in OFTEN or words[0].upper().startswith("FREQ=")):
+        rule = OFTEN.get(words[0].lower(), words[0].upper())
+        check_rule(rule, starts)
+        words = words[1:]
+    return Plan(starts=starts, rule=rule, note=" ".join(words))
+
+
+async def run(ask: Ask, desks: Desks) -> Reply:
+    """`maintenance team=db 2h at 22:00 weekly`: what it covers is quiet then, and looked at after.
+
+    Times are by the speaker's clocks. One that comes again needs an administrator.
+    """
+    desk = SilenceDesk(desks.database, desks.clock, desks.playbook)
+    match [*ask.words]:
+        case ["list"]:
+            return await _list(desk, desks)
+        case ["expire" | "end", number] if number.isdigit():
+            id = SilenceId(int(number[:18]))
+            await desk.expire(id, actor=ask.person.id, via=ask.via)
+            return Reply(f"Maintenance {id} is over; what it hid and fires still is told now.")
+    return await _make(ask, desk, desks)
+
+
+async def _make(ask: Ask, desk: SilenceDesk, desks: Desks) -> Reply:
+    now, limits = desks.clock.utc_now(), desks.playbook().limits
+    try:
+        wish = read_wish(ask)
+        plan = read_plan(wish.note, now.astimezone(ZoneInfo(ask.person.zone)))
+    except ValueError as fault:
+        return Reply(f"{fault}.", refused=True)
+    hold = wish.hold
+    if not wish.matchers or hold is None or not timedelta(0) < hold <= limits.longest:
+        return Reply(HOW, refused=True)
+    if plan.rule:
+        require(ask.person, Permission.ADMIN, "a window that comes again")
+    again = (
+        f"{ask.verb} {' '.join(map(str, wish.matchers))} {human_duration(hold).replace(' ', '')}"
+    )
+    breadth = await desk.breadth(wish.matchers)
+    against = objection(ask, wish, breadth, limits, f"{again} {wish.note}".strip())
+    if against is not None:
+        return against
+    starts = plan.starts.astimezone(UTC)
+    made = await desk.make(
+        Silence(
+            id=SilenceId(0),
+            uuid="",
+            kind=SilenceKind.MAINTENANCE,
+            matchers=wish.matchers,
+            starts_at=starts,
+            ends_at=None if plan.rule else starts + hold,
+            created_by=ask.person.id,
+            updated_at=now,
+            comment=plan.note,
+            rule=plan.rule,
+            zone=ask.person.zone,
+            lasts=hold,
+        ),
+        actor=ask.person.id,
+        via=ask.via,
+    )
+    covers = ", ".join(map(str, made.matchers))
+    return Reply(f"Maintenance {made.id} on {covers}: {_when(made, now)}. It covers {breadth} now.")
+
+
+def _when(window: Silence, now: datetime) -> str:
+    """Say when it runs, or runs next: `now until 14:00 UTC`, `from 22:00 UTC for 2 h, FREQ=...`."""
+    here = span_at(window, now)
+    if here is not None:
+        said = f"now until {clock_time(here[1], now)}"
+    else:
+        coming = next_span(window, now)
+        lasts = human_duration(window.lasts or timedelta(0))
+        said = f"from {clock_time(coming[0], now)} for {lasts}" if coming else "never again"
+    return f"{said}, {window.rule} ({window.zone})" if window.rule else said
+
+
+async def _list(desk: SilenceDesk, desks: Desks) -> Reply:
+    now, playbook = desks.clock.utc_now(), desks.playbook()
+    rows = [
+        (str(it.id), ", ".join(map(str, it.matchers)), _when(it, now), str(count),
+         name_of(PersonId(it.created_by), playbook.people), it.comment)
+        for it, count in await desk.listed(SilenceKind.MAINTENANCE)
+    ]  # fmt: skip
+    rows += [
+        ("-", ", ".join(map(str, it.matchers)), _when(it, now), "", "configuration", it.uuid)
+        for it in playbook.maintenance
+    ]
+    if not rows:
+        return Reply("No maintenance is planned.")
+    head = ("window", "on", "when", "hides", "by", "note")
+    return Reply(f"{len(rows)} planned.", table=(head, *rows))
+
+
+VERB = Verb(
+    name="maintenance",
+    usage="maintenance <label=value>... <duration> [at <time>] [daily|weekly|monthly|FREQ=...] "
+    "[note] | list | expire <window>",
+    summary="plan times at which nobody hears of what is worked on",
+    needs=Permission.RESPOND,
+    run=run,
+)

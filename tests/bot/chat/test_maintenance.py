@@ -1,0 +1,61 @@
+"""`maintenance`: planned once, planned again and again, listed and ended."""
+
+from dataclasses import replace
+
+import pytest
+
+from storage.model.incident import Status
+from tests.bot.chat.conftest import Square
+from tests.routing.town import ADA, ROOT, alert
+
+
+async def test_a_window_stops_what_rings_and_looks_again_at_its_end(square: Square) -> None:
+    await square.town.fire(alert(team="db"))
+    await square.town.turn()
+    reply = await square.say("maintenance team=db 2h at 13:00 upgrade")
+    assert reply.text == (
+        'Maintenance 1 on team="db": from 13:00 UTC for 2 h. It covers 1 alert, 1 team now.'
+    )
+    await square.town.turn()
+    assert (await square.town.incident()).status is Status.TRIGGERED
+    await square.town.turn(3_660, by=300)
+    incident = await square.town.incident()
+    assert incident.muted == "maintenance 1 by ada until 2026-03-02 15:00 UTC"
+    rows = (await square.say("maintenance list")).table
+    assert list(rows[1]) == ["1", 'team="db"', "now until 15:00 UTC", "1", "Ada", "upgrade"]
+    await square.town.turn(7_300, by=900)
+    assert (await square.town.incident()).status is Status.TRIGGERED
+
+
+async def test_one_that_comes_again_is_planned_by_administrators_in_their_zone(
+    square: Square,
+) -> None:
+    book = square.town.playbook()
+    people = {**book.people, ROOT: replace(book.people[ROOT], zone="Europe/Berlin")}
+    square.town.playbook.swap(replace(book, people=people))
+    asked = "maintenance team=db 2h at 2026-03-03 22:00 weekly backups"
+    refused = await square.say(asked, who=ADA)
+    assert "a window that comes again needs the permission `admin`" in refused.text
+    reply = await square.say(asked, who=ROOT)
+    assert reply.text == (
+        'Maintenance 1 on team="db": from 2026-03-03 21:00 UTC for 2 h, FREQ=WEEKLY '
+        "(Europe/Berlin). It covers 0 alerts now."
+    )
+    assert "is over" in (await square.say("maintenance expire 1")).text
+    assert (await square.say("maintenance list")).text == "No maintenance is planned."
+
+
+REFUSED = [
+    ("maintenance", "Say what, for how long and when"),
+    ("maintenance team=db", "Say what, for how long and when"),
+    ("maintenance team=db 30d", "Say what, for how long and when"),
+    ("maintenance team=db 2h at noon", "expected a time such as `at 22:00`"),
+    ("maintenance team=db 2h FREQ=MINUTELY", "daily or more rarely"),
+]
+
+
+@pytest.mark.parametrize(("sentence", "why"), REFUSED)
+async def test_what_cannot_be_is_said_in_words(square: Square, sentence: str, why: str) -> None:
+    reply = await square.say(sentence)
+    assert reply.refused
+    assert why in reply.text
