@@ -1,4 +1,4 @@
-"""`maintenance`: planned times at which nobody hears of what is worked on, once or again and again."""
+"""`maintenance`: planned times at which nobody hears of what is worked on."""
 
 import re
 from dataclasses import dataclass
