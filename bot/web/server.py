@@ -18,6 +18,7 @@ from bot.ingest.format import BadPayload, TooLarge
 from bot.web import (
     answer_links,
     api,
+    api_alertmanager,
     api_prometheus,
     doors,
     heartbeats,
@@ -63,6 +64,7 @@ def build(parts: Parts) -> Starlette:
     routes: list[BaseRoute] = [
         *(ingest.routes(parts) if parts.takes_samples else ()),
         *doors.routes(parts),
+        *api_alertmanager.routes(parts),
         *heartbeats.routes(parts),
         Route("/-/healthy", watch.healthy),
         Route("/-/ready", watch.ready),

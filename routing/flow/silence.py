@@ -12,7 +12,7 @@ from routing.alerts.place import worded
 from routing.flow.current import Current
 from routing.playbook import Playbook
 from storage.clock import Clock
-from storage.errors import NotAllowed
+from storage.errors import NotAllowed, UnknownSilence
 from storage.model.incident import IncidentId
 from storage.model.labels import Fingerprint, Labels, Matcher, MatchOp
 from storage.model.silence import Mute, MuteKind, Silence, SilenceId, SilenceKind, SilenceState
@@ -84,6 +84,36 @@ class SilenceDesk:
             because = f"{_named(after)} extended by {actor}: until {_time(after.ends_at)}"
             await self._record(tx, "extended", because, actor, via)
         return after
+
+    async def change(self, uuid: str, wanted: Silence, *, actor: str, via: str) -> Silence:
+        """Make one known by its uuid as `wanted` says, the way Alertmanager does; return it.
+
+        Its end and its comment change in place, its beginning too while that lies ahead. With
+        other matchers, or when it is over, another takes its place.
+        Raises UnknownSilence, and NotAllowed where it would last too long.
+        """
+        self._check_end(wanted)
+        async with self.database.transaction() as tx:
+            before = await silences.by_uuid(tx, uuid)
+            if before is None:
+                raise UnknownSilence(f"silence {uuid[:80]} not found")
+            now = self.clock.utc_now()
+            state = before.state(now)
+            if state is not SilenceState.EXPIRED and before.matchers == wanted.matchers:
+                begun = state is SilenceState.ACTIVE
+                starts = before.starts_at if begun else wanted.starts_at
+                after = replace(wanted, id=before.id, uuid=uuid, starts_at=starts, updated_at=now)
+                await silences.save(tx, after)
+                because = f"{described(after)} changed by {actor}"
+                await self._record(tx, "extended", because, actor, via)
+                return after
+            if state is not SilenceState.EXPIRED:
+                over = replace(before, starts_at=min(before.starts_at, now), ends_at=now)
+                await silences.save(tx, replace(over, updated_at=now))
+            made = await silences.create(tx, replace(wanted, uuid=str(uuid4())))
+            because = f"{described(made)} by {actor}, in place of {_named(before)}"
+            await self._record(tx, "silenced", because, actor, via)
+        return made
 
     async def expire(self, id: SilenceId, *, actor: str, via: str) -> Silence:
         """End a silence now; raises UnknownSilence, NotAllowed where it is over."""

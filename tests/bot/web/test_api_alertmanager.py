@@ -1,0 +1,212 @@
+"""Alertmanager's API v2 over HTTP: alerts, groups, silences, and what is refused."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from routing.alerts.inhibit import InhibitRule
+from routing.flow.hear import Hearing
+from routing.flow.quiet import QuietKeeper
+from routing.flow.wake import Wake
+from routing.playbook import Playbook
+from storage.model.labels import Matcher, MatchOp
+from tests.bot.web.conftest import ADA, Serve, Stage
+
+Open = Callable[..., Awaitable[httpx.AsyncClient]]
+TOKENS = {"prometheus": "a-token-for-prometheus"}
+PEOPLE = {"ada": "a-token-for-ada-lovelace", "eve": "a-token-for-eve-visitor"}
+
+
+def alert(name: str = "Slow", **labels: str) -> dict[str, Any]:
+    return {
+        "labels": {"alertname": name, "severity": "warning", **labels},
+        "annotations": {"summary": f"{name} hurts"},
+        "startsAt": "2026-03-02T12:00:00.000Z",
+        "generatorURL": "http://prometheus/graph",
+    }
+
+
+def silence(*matchers: str, **more: Any) -> dict[str, Any]:
+    told = [dict(zip(("name", "value"), it.split("="), strict=True)) for it in matchers]
+    now = datetime.now(UTC)
+    return {
+        "matchers": [{**it, "isRegex": False, "isEqual": True} for it in told],
+        "startsAt": now.isoformat(),
+        "endsAt": (now + timedelta(hours=1)).isoformat(),
+        "createdBy": "grace",
+        "comment": "planned",
+        **more,
+    }
+
+
+@pytest.fixture
+def opened(serve: Serve, stage: Stage) -> Open:
+    async def start(**more: Any) -> httpx.AsyncClient:
+        desks = stage.desks
+        hearing = Hearing(
+            stage.database, desks.clock, desks.playbook, stage.receiver, desks.incidents
+        )
+        return await serve(hearing=hearing, **more)
+
+    return start
+
+
+def with_playbook(stage: Stage, **changed: Any) -> None:
+    before: Playbook = stage.desks.playbook()
+    stage.desks.playbook.swap(replace(before, **changed))
+
+
+async def settle(stage: Stage) -> None:
+    """Let what silences say be heard."""
+    desks = stage.desks
+    await QuietKeeper(stage.database, desks.clock, desks.playbook, Wake()).look()
+
+
+async def test_alerts_come_in_and_are_shown_as_there(opened: Open) -> None:
+    client = await opened()
+    answer = await client.post("/api/v2/alerts", json=[alert(), alert("Full", instance="db1")])
+    assert (answer.status_code, answer.json()) == (200, {})
+    shown = (await client.get("/api/v2/alerts")).json()
+    assert sorted(it["labels"]["alertname"] for it in shown) == ["Full", "Slow"]
+    slow = next(it for it in shown if it["labels"]["alertname"] == "Slow")
+    assert slow["annotations"] == {"summary": "Slow hurts"}
+    assert slow["generatorURL"] == "http://prometheus/graph"
+    assert slow["startsAt"] == "2026-03-02T12:00:00.000Z"
+    assert slow["receivers"] == [{"name": "ops"}]
+    assert len(slow["fingerprint"]) == 16
+    calm = {"silencedBy": [], "inhibitedBy": [], "mutedBy": []}
+    assert slow["status"] == {"state": "active", **calm}
+    over = alert() | {"endsAt": "2026-03-02T12:30:00Z"}
+    await client.post("/api/v2/alerts", json=[over])
+    names = [it["labels"]["alertname"] for it in (await client.get("/api/v2/alerts")).json()]
+    assert names == ["Full"]
+
+
+async def test_groups_and_receivers(opened: Open) -> None:
+    client = await opened()
+    await client.post("/api/v2/alerts", json=[alert(instance="a"), alert(instance="b")])
+    [group] = (await client.get("/api/v2/alerts/groups")).json()
+    assert (group["labels"], group["receiver"]) == ({"alertname": "Slow"}, {"name": "ops"})
+    assert sorted(it["labels"]["instance"] for it in group["alerts"]) == ["a", "b"]
+    assert (await client.get("/api/v2/receivers")).json() == [{"name": "ops"}]
+    status = (await client.get("/api/v2/status")).json()
+    assert status["cluster"] == {"status": "disabled", "peers": []}
+    assert status["versionInfo"]["revision"].startswith("tocsin ")
+
+
+@pytest.mark.parametrize(("query", "names"), [
+    ('filter=instance="a"', ["A"]),
+    ('filter=alertname=~"A|B"&filter=instance!="a"', ["B"]),
+    ("receiver=ops", ["A", "B"]),
+    ("receiver=o", []),
+    ("active=false", []),
+    ("active=true&silenced=false", ["A", "B"]),
+])  # fmt: skip
+async def test_filters(opened: Open, query: str, names: list[str]) -> None:
+    client = await opened()
+    both = [alert("A", instance="a"), alert("B", instance="b")]
+    await client.post("/api/v2/alerts", json=both)
+    shown = (await client.get(f"/api/v2/alerts?{query}")).json()
+    assert sorted(it["labels"]["alertname"] for it in shown) == names
+
+
+async def test_a_silence_from_its_beginning_to_its_end(opened: Open, stage: Stage) -> None:
+    client = await opened()
+    await client.post("/api/v2/alerts", json=[alert("A", team="x"), alert("B", team="y")])
+    made = await client.post("/api/v2/silences", json=silence("team=x"))
+    uuid = made.json()["silenceID"]
+    await settle(stage)
+    states = {
+        it["labels"]["alertname"]: it["status"]
+        for it in (await client.get("/api/v2/alerts")).json()
+    }
+    assert states["A"]["state"] == "suppressed"
+    assert states["A"]["silencedBy"] == [uuid]
+    assert states["B"]["state"] == "active"
+    heard = (await client.get("/api/v2/alerts?silenced=false")).json()
+    assert [it["labels"]["alertname"] for it in heard] == ["B"]
+    one = (await client.get(f"/api/v2/silence/{uuid}")).json()
+    assert (one["status"], one["createdBy"]) == ({"state": "active"}, "grace")
+    assert one["matchers"] == [{"name": "team", "value": "x", "isRegex": False, "isEqual": True}]
+    longer = silence("team=x", id=uuid, comment="takes longer")
+    assert (await client.post("/api/v2/silences", json=longer)).json() == {"silenceID": uuid}
+    other = await client.post("/api/v2/silences", json=silence("team=y", id=uuid))
+    assert other.json()["silenceID"] != uuid
+    listed = (await client.get("/api/v2/silences")).json()
+    assert [it["status"]["state"] for it in listed] == ["active", "expired"]
+    assert [it["comment"] for it in listed] == ["planned", "takes longer"]
+    assert len((await client.get('/api/v2/silences?filter=team="y"')).json()) == 1
+    for _ in range(2):
+        gone = await client.delete(f"/api/v2/silence/{other.json()['silenceID']}")
+        assert gone.status_code == 200
+    await settle(stage)
+    assert len((await client.get("/api/v2/alerts?silenced=false")).json()) == 2
+
+
+async def test_inhibition_names_who_hides(opened: Open, stage: Stage) -> None:
+    down = Matcher("alertname", MatchOp.EQUAL, "NodeDown")
+    slow = Matcher("alertname", MatchOp.EQUAL, "Slow")
+    rule = InhibitRule(source=(down,), target=(slow,), equal=("instance",))
+    with_playbook(stage, inhibit=(rule,))
+    client = await opened()
+    both = [alert("NodeDown", instance="a"), alert(instance="a"), alert(instance="b")]
+    await client.post("/api/v2/alerts", json=both)
+    shown = (await client.get("/api/v2/alerts")).json()
+    source = next(it for it in shown if it["labels"]["alertname"] == "NodeDown")
+    hidden = [it for it in shown if it["status"]["state"] == "suppressed"]
+    assert [it["labels"]["instance"] for it in hidden] == ["a"]
+    assert hidden[0]["status"]["inhibitedBy"] == [source["fingerprint"]]
+
+
+async def test_bad_alerts_are_named_and_the_good_ones_taken(opened: Open) -> None:
+    client = await opened()
+    bad = [{"labels": {}}, alert() | {"startsAt": "soon"}, alert("Good")]
+    answer = await client.post("/api/v2/alerts", json=bad)
+    assert answer.status_code == 400
+    assert answer.json().startswith("1 taken, 2 refused: alert 0: labels: at least one")
+    shown = (await client.get("/api/v2/alerts")).json()
+    assert [it["labels"]["alertname"] for it in shown] == ["Good"]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status"), [
+    ("POST", "/alerts", {"labels": {}}, 400),
+    ("POST", "/silences", [], 400),
+    ("POST", "/silences", silence("a=b", matchers=[]), 400),
+    ("POST", "/silences", silence("a="), 400),
+    ("POST", "/silences", silence("a=b", endsAt="2020-01-01T00:00:00Z"), 400),
+    ("POST", "/silences", silence("a=b", endsAt="2999-01-01T00:00:00Z"), 400),
+    ("POST", "/silences", silence("a=b", id="0000"), 404),
+    ("POST", "/silences", silence("a=b", matchers=[{"name": "a", "value": "(", "isRegex": True}]),
+        400),
+    ("GET", "/alerts?filter=x", None, 400),
+    ("GET", "/alerts?active=maybe", None, 400),
+    ("GET", "/alerts?receiver=(", None, 400),
+    ("GET", "/silence/0000", None, 404),
+    ("DELETE", "/silence/0000", None, 404),
+])  # fmt: skip
+async def test_what_is_wrong_is_refused_in_words(
+    opened: Open, method: str, path: str, body: Any, status: int
+) -> None:
+    client = await opened()
+    answer = await client.request(method, f"/api/v2{path}", json=body)
+    assert answer.status_code == status
+    assert isinstance(answer.json(), str)
+
+
+async def test_who_may_tell_and_who_may_silence(opened: Open) -> None:
+    client = await opened(ingest_tokens=TOKENS, people_tokens=PEOPLE)
+    assert (await client.post("/api/v2/alerts", json=[alert()])).status_code == 401
+    sender = ("any", TOKENS["prometheus"])
+    assert (await client.post("/api/v2/alerts", json=[alert()], auth=sender)).status_code == 200
+    assert (await client.get("/api/v2/alerts")).status_code == 401
+    ada, eve = ("ada", PEOPLE["ada"]), ("eve", PEOPLE["eve"])
+    assert len((await client.get("/api/v2/alerts", auth=eve)).json()) == 1
+    refused = await client.post("/api/v2/silences", json=silence("team=x"), auth=eve)
+    assert (refused.status_code, "respond" in refused.json()) == (403, True)
+    made = await client.post("/api/v2/silences", json=silence("team=x"), auth=ada)
+    assert made.status_code == 200
+    assert ADA == "ada"
