@@ -7,6 +7,7 @@ from datetime import timedelta
 from routing.alerts.inhibit import InhibitRule
 from routing.alerts.intervals import Times
 from routing.catalogue import Catalogue
+from routing.delivery.cap import DailyCap
 from routing.delivery.throttle import ONE_BY_ONE, Pace
 from storage.model.alert import Severity
 from storage.model.heartbeat import Heartbeat
@@ -102,6 +103,7 @@ class Playbook:
     limits:      what people may silence.
     resolve_timeout: an alert from a source that names no end is over unless repeated within this.
     failover_after: a critical page unsent after this goes to the person's next channel.
+    caps:        by channel, how many messages a day may go by it.
     pace:        how many messages a while ring one person one by one.
     link:        where people reach us, without a slash at the end; empty: no answer links.
     console:     the console's address as the readers of messages can open it; empty: no links.
@@ -126,6 +128,7 @@ class Playbook:
     maintenance: tuple[Silence, ...] = ()
     limits: SilenceLimits = SilenceLimits()
     failover_after: timedelta = timedelta(seconds=60)
+    caps: Mapping[str, DailyCap] = field(default_factory=dict)
     pace: Pace = ONE_BY_ONE
     link: str = ""
     console: str = ""

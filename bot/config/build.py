@@ -11,6 +11,7 @@ from bot.config.limits import LimitsSection
 from bot.config.personal import quiet_of, rule_of
 from bot.reports.schedule import Schedule
 from routing.catalogue import Catalogue
+from routing.delivery.cap import DailyCap
 from routing.delivery.throttle import Pace
 from routing.playbook import BY_SEVERITY, Playbook, Source
 from storage.metrics.remote import RemoteMetrics
@@ -50,6 +51,10 @@ def playbook(config: Config) -> Playbook:
         catalogue=Catalogue.of(it.built(name) for name, it in config.services.items()),
         heartbeats={name: it.built(name) for name, it in config.heartbeats.items()},
         failover_after=config.delivery.failover_after,
+        caps={
+            name: DailyCap(person=cap.person, total=cap.total)
+            for name, cap in config.delivery.daily_cap.items()
+        },
         pace=Pace(config.delivery.single, config.delivery.single_within.total_seconds()),
         link=config.server.public_url or "",
         console=_console(config),

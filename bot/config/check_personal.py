@@ -8,7 +8,10 @@ FORECASTS = "expected chat or email only: forecasts ring no phone"
 
 
 def check_personal(inspection: Inspection) -> None:
-    """Note what is wrong with the rules of each person."""
+    """Note what is wrong with the rules of each person, and caps of channels nobody knows."""
+    for channel in inspection.config.delivery.daily_cap:
+        way: Way = ("delivery", "daily_cap", channel)
+        inspection.refers(way, "channel", channel, inspection.names("channels"))
     for name, person in inspection.config.people.items():
         taken = 0
         for place, rule in enumerate(person.rules):

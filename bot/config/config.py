@@ -206,17 +206,26 @@ class PolicySection(Section):
     reopen_within: Duration = 30 * MINUTE
 
 
+class CapSection(Section):
+    """So many messages in 24 hours, to one person and to all; none: without end."""
+
+    person: Annotated[int, Field(ge=1)] | None = None
+    total: Annotated[int, Field(ge=1)] | None = None
+
+
 class Delivery(Section):
     """How messages go out.
 
     failover_after: a critical page unsent after this goes to the person's next channel.
     single, single_within: so many messages in so long ring one person by one channel one by one;
                     what follows is gathered into one. 0: never gathered.
+    daily_cap:      channel name -> what may go by it in 24 hours.
     """
 
     failover_after: PositiveDuration = 60 * SECOND
     single: Annotated[int, Field(ge=0, le=1_000)] = 3
     single_within: PositiveDuration = MINUTE
+    daily_cap: dict[Text, CapSection] = {}
 
 
 class HeartbeatSection(Section):

@@ -21,6 +21,7 @@ from routing.delivery.channel import (
 )
 from routing.delivery.gathered import gathered
 from routing.delivery.report import TakesReports
+from routing.flow.caps import Caps
 from routing.flow.current import Current
 from routing.flow.failover import move_overdue
 from routing.flow.flights import Flight, cleared
@@ -86,7 +87,7 @@ class Sender:
         self._patience, self._jitter = patience, jitter
         between = {name: kind.seconds_between for name, (kind, _) in channels.items()}
         self._lanes = Lanes(between)
-        self._gatherer = Gatherer(self._lanes)
+        self._gatherer, self._caps = Gatherer(self._lanes), Caps()
         self.outcomes = Outcomes(database, clock, channels, playbook, wake)
         self._tasks: set[asyncio.Task[None]] = set()
         self._recorder = Recorder(database, clock, playbook, wake, jitter)
@@ -149,7 +150,8 @@ class Sender:
 
     async def _written(self, tx: AsyncConnection, flight: Flight, moment: Moment) -> Flight:
         stale = is_stale(flight, moment.now)
-        return await (freshened(tx, flight, moment) if stale else items_of(tx, flight))
+        written = await (freshened(tx, flight, moment) if stale else items_of(tx, flight))
+        return await self._caps.checked(tx, written, moment)
 
     async def _cleared(self, tx: AsyncConnection, now: Steady, **which: Any) -> Claimed:
         claimed = await outbox.claim_due(tx, owner=self._owner, now=now, lease=LEASE, **which)

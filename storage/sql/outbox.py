@@ -4,6 +4,7 @@ An outcome counts only for the claim that holds the message (`OutboxMessage.clai
 that was too slow, and whose message another one took, changes nothing any more.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.clock import Steady
 from storage.model.delivery import DeliveryStatus, OutboxId, OutboxMessage, Purpose
 from storage.model.incident import IncidentId
+from storage.model.person import PersonId
 from storage.sql.rows import as_row, chunks, insert
 from storage.sql.schema import SENT, WAITING, outbox
 
@@ -333,6 +335,15 @@ async def select_messages(
     """Return the messages that a condition holds for; for the modules of this table."""
     query = select(*FIELDS).where(which).order_by(order, outbox.c.id).limit(limit)
     return [read(row) for row in await tx.execute(query)]
+
+
+async def spent(tx: AsyncConnection, channel: str, since: datetime) -> Counter[PersonId]:
+    """Count the messages that a channel took since then, by person; what went as one is one."""
+    once = func.count(outbox.c.provider_id.distinct())
+    to = and_(outbox.c.channel == channel, outbox.c.person.is_not(None))
+    which = and_(to, outbox.c.sent_at >= since, outbox.c.provider_id != "")
+    query = select(outbox.c.person, once).where(which).group_by(outbox.c.person)
+    return Counter({person: count for person, count in await tx.execute(query)})
 
 
 async def next_due(tx: AsyncConnection) -> Steady | None:
