@@ -119,7 +119,11 @@ def _headline(message: Message) -> str:
     """Say the state and how bad it is in words; the colour is only an ornament."""
     if message.status is None:
         return "Tocsin"
-    words = [WORDS[message.status], str(message.severity)]
+    state = dict(message.facts).get("State", "")
+    is_further = message.status is Status.TRIGGERED and state.startswith("escalated")
+    words = ["Escalated" if is_further else WORDS[message.status], str(message.severity)]
+    if state.endswith("not delivered"):
+        words.append("not delivered")
     if any(stage.startswith("no-data") for stage in message.stages):
         words.append("no data")
     return " · ".join(words)

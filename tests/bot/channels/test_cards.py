@@ -268,3 +268,13 @@ def test_a_chart_of_any_name_fits(text: str) -> None:
     curve = Curve(name=text, values=tuple(1e300 if n % 7 else -1e-300 for n in range(2_000)))
     plot = Plot(title=text, unit=text, times=times, curves=(curve,) * 5, limit=1e308)
     fit(posting(replace(OPEN, title=text, summary=text, facts=((text, text),) * 30), plot=plot))
+
+
+def test_the_headline_says_that_nobody_answered_or_was_reached() -> None:
+    further = replace(OPEN, facts=(("State", "escalated to step 2, asked Bob"),))
+    lost = replace(OPEN, facts=(("State", "triggered, asked Ada, not delivered"),))
+    heads = [posting(it)["attachments"][0]["content"]["fallbackText"] for it in (further, lost)]
+    assert [head.split(":")[0] for head in heads] == [
+        "Escalated · critical",
+        "Triggered · critical · not delivered",
+    ]

@@ -95,7 +95,7 @@ async def life(place: Place, text: str = "p99 is 3.2 s") -> None:
 
 async def test_each_state_is_told_once_in_each_room(place: Place) -> None:
     await life(place)
-    assert place.states() == ["Triggered", "Triggered", "Acknowledged", "Resolved"]
+    assert place.states() == ["Triggered", "Escalated", "Acknowledged", "Resolved"]
     assert len(place.chats.got) == 4
     told = [(got["incident"]["status"], got["status"]) for got in place.program.got]
     assert list(dict.fromkeys(told)) == [
