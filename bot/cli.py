@@ -11,6 +11,7 @@ import typer
 
 from bot.cli_backtest import add_backtest
 from bot.cli_doctor import add_doctor
+from bot.cli_routes import routes_test
 from bot.cli_rules import add_rules
 from bot.cli_server import add_verbs
 from bot.cli_try_mapping import try_mapping
@@ -34,6 +35,9 @@ rules = typer.Typer(help="Rule files.", no_args_is_help=True)
 slack = typer.Typer(help="Slack.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
 add_rules(rules)
+routes = typer.Typer(help="Routes.", no_args_is_help=True)
+routes.command("test")(routes_test)
+app.add_typer(routes, name="routes")
 app.add_typer(slack, name="slack")
 add_verbs(app)
 add_backtest(app)

@@ -48,12 +48,14 @@ def branches_of(labels: Labels, playbook: Playbook) -> tuple[Branch, ...]:
 
     At each level the first route whose matchers all hold takes it, and those behind it as well
     where it says `continue`; what none of its children takes goes by the route itself. Two ways
-    into one group are one way. A route whose policy does not exist leads to the default one:
+    into one group are one way. Routes also see what the catalogue knows of the alert's service
+    (`owner`, `tier`). A route whose policy does not exist leads to the default one:
     rather that than nobody.
     """
     root = Route(matchers=(), policy=playbook.default, routes=playbook.routes)
     found: dict[str, Branch] = {}
-    for path, route in _taken(root, labels, (), Route(matchers=(), policy=playbook.default)):
+    seen = playbook.catalogue.enriched(labels)
+    for path, route in _taken(root, seen, (), Route(matchers=(), policy=playbook.default)):
         branch = _branch(path, route, labels, playbook)
         found.setdefault(str(branch.key), branch)
     return tuple(found.values())

@@ -66,15 +66,24 @@ def rings_of(incident: Incident, page: PageStep, roster: Roster) -> tuple[Ring, 
     where nobody can be reached at all.
     """
     step = incident.policy.steps[page.step]
+    found = asked_by(step, incident.severity, page, roster)
+    return tuple(ring for rings in found.values() for ring in rings)
+
+
+def asked_by(
+    step: Step, severity: Severity, page: PageStep, roster: Roster
+) -> dict[PersonId, tuple[Ring, ...]]:
+    """Return for each person whom a step asks the ways by which it does."""
     found: dict[PersonId, tuple[Ring, ...]] = {}
     for target in step.targets:
         for person in roster.people_of(target):
-            rings = _rings(incident, page, roster, person)
+            known = roster.playbook.people[person]
+            rings = ways_to(known, severity, page, roster, by=step.by)
             if rings:
                 found[person] = rings
             if are_heard(rings):
                 break
-    return tuple(ring for rings in found.values() for ring in rings)
+    return found
 
 
 def are_heard(rings: Collection[Ring]) -> bool:

@@ -1,0 +1,62 @@
+"""Labels as people type them, and where they lead in sentences; for chat and the command line."""
+
+from collections.abc import Sequence
+
+from routing.playbook import Playbook, Route
+from routing.whither import Asked, Way
+from storage.model.labels import Labels
+from storage.units import human_duration
+
+EXPECTED = "expected labels, as in `severity=critical service=checkout`"
+
+
+def read_labels(words: Sequence[str]) -> Labels:
+    """Read `severity=critical team="a b"`; raises ValueError."""
+    found: dict[str, str] = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not sign or not name or name[-1] in "!~" or value.startswith("~"):
+            raise ValueError(f"found {word[:80]!r}; {EXPECTED}")
+        found[name] = value.strip('"')
+    if not found:
+        raise ValueError(EXPECTED)
+    return Labels.of(found)
+
+
+def told(labels: Labels, ways: Sequence[Way], playbook: Playbook) -> list[str]:
+    """Say where an alert with these labels goes, a paragraph for each way."""
+    lines = []
+    seen = playbook.catalogue.enriched(labels)
+    if more := [f"{k}={v}" for k, v in seen if labels.get(k) != v]:
+        lines.append(f"The catalogue adds {' '.join(more)}.")
+    for way in ways:
+        lines += _way(way, playbook)
+    return lines
+
+
+def _way(way: Way, playbook: Playbook) -> list[str]:
+    branch = way.branch
+    lines = [f"{_why(branch.path, playbook)} -> policy {branch.key.policy}, group {branch.key}"]
+    lines += [f"  quiet now: {reason}" for reason in way.quiet]
+    lines += [f"  {_step(step)}" for step in way.steps] or ["  nobody is asked"]
+    rooms = [f"{room.channel} {room.address}" for room in branch.policy.rooms]
+    return [*lines, f"  shown in {', '.join(rooms)}"] if rooms else lines
+
+
+def _why(path: tuple[int, ...], playbook: Playbook) -> str:
+    """Name the route by its place in the configuration and what it asks for."""
+    if not path:
+        return "no route takes it"
+    place, routes, matchers = "", playbook.routes, list[str]()
+    for number in path:
+        route: Route = routes[number]
+        place += f".routes[{number}]" if place else f"routes[{number}]"
+        matchers += map(str, route.matchers)
+        routes = route.routes
+    return f"{place} ({', '.join(matchers) or 'takes everything'})"
+
+
+def _step(step: Asked) -> str:
+    when = f"after {human_duration(step.after)}" if step.after else "at once"
+    people = [f"{name} by {' and '.join(ways) or 'nothing yet'}" for name, ways in step.people]
+    return f"{when}: {'; '.join(people) or 'nobody can be reached'}"
