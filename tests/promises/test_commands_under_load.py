@@ -3,20 +3,27 @@
 import asyncio
 import statistics
 
+import pytest
+
+from bot.chat.slack_http import PATH
 from tests.promises.conftest import Found
 from tests.promises.tocsin import sample
-from tests.promises.town import ROOM, SLACK_IDS, town
+from tests.promises.town import ROOM, SLACK_IDS, over_http, town
 from tests.vendors.process import Remote
 
 CROWD, COMMANDS = 200, 50
 SENTENCES = ("alerts", "ack {}", "show {}", "oncall", "snooze {} 30m")
 
 
+@pytest.mark.parametrize("over", ["socket", "http"])
 async def test_fifty_commands_while_two_hundred_incidents_are_told(
-    found: Found, twilio: Remote, slack: Remote
+    found: Found, twilio: Remote, slack: Remote, over: str
 ) -> None:
-    tocsin = found(town(twilio, slack))
+    config = town(twilio, slack)
+    tocsin = found(over_http(config, slack) if over == "http" else config)
     await tocsin.start()
+    if over == "http":
+        await slack.ask("listen", url=tocsin.url + PATH)
     await slack.ask("connected")
     crowd = [f"host-{n}" for n in range(CROWD)]
     assert await tocsin.send([sample("level", 95, instance=name) for name in crowd]) == 204
@@ -43,8 +50,9 @@ async def test_fifty_commands_while_two_hundred_incidents_are_told(
     wanted = COMMANDS * asked // len(SENTENCES)
     await tocsin.until(lambda: tocsin.count(taken) == wanted, 20)
 
-    await slack.ask("cut")
-    await slack.ask("connected", within=10)
+    if over == "socket":
+        await slack.ask("cut")
+        await slack.ask("connected", within=10)
     said = await slack.ask(
         "command", command="/tocsin", text="oncall", user=SLACK_IDS["ben"], channel=ROOM
     )

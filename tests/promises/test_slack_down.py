@@ -1,7 +1,6 @@
 """Slack away: criticals go by SMS in time, retries grow apart, and no backlog when it is back."""
 
 import asyncio
-import json
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.promises.conftest import Found, workspace
-from tests.promises.tocsin import Json, Tocsin, sample, token_of
+from tests.promises.tocsin import Json, Tocsin, sample
 from tests.promises.town import PHONES, ROOM, number_of, step, texts, town
 from tests.vendors.process import Remote, spawned
 
@@ -131,23 +130,16 @@ async def test_slack_down_for_ten_minutes_with_a_hundred_criticals(
 
 @dataclass
 class Watch:
-    """Sets the product's pace, and reads its time there."""
+    """Sets the product's pace, and waits by its time."""
 
     file: Path
 
     def pace(self, pace: float) -> None:
         self.file.write_text(str(pace))
 
-    async def now(self, tocsin: Tocsin) -> float:
-        """Return the product's wall clock, Unix seconds."""
-        token = {"Authorization": f"Bearer {token_of('ada')}"}
-        status, text = await tocsin.get("/api/v1/query?query=time()", **token)
-        assert status == 200, text
-        return float(json.loads(text)["data"]["result"][1])
-
     async def until(self, tocsin: Tocsin, at: float) -> None:
         """Wait until the product's clock shows `at`."""
-        while await self.now(tocsin) < at:
+        while await tocsin.clock() < at:
             await asyncio.sleep(0.2)
 
     @asynccontextmanager
@@ -162,7 +154,7 @@ class Watch:
 
     async def _report(self, tocsin: Tocsin, levels: Json) -> None:
         while True:
-            now = await self.now(tocsin)
+            now = await tocsin.clock()
             samples = [sample("level", level, now, instance=name) for name, level in levels.items()]
             assert await tocsin.send(samples) < 300
             await asyncio.sleep(0.5)
@@ -180,13 +172,13 @@ async def _ten_minutes(found: Found, twilio: Remote, slack: Remote, watch: Watch
     await slack.ask("down")
     levels = {f"h{n}": 95 for n in range(CRITICALS)}
     async with watch.reporting(tocsin, levels):
-        began = await watch.now(tocsin)
+        began = await tocsin.clock()
         opened = "select count(*) from incidents"
         await tocsin.until(lambda: tocsin.count(opened) == CRITICALS, 30)
         watch.pace(8)
         await watch.until(tocsin, began + 40)
         watch.pace(1)
-        await _all_rung_within_a_minute(tocsin, twilio, watch)
+        await _all_rung_within_a_minute(tocsin, twilio)
         for number in range(1, 21):
             said = await tocsin.say(f"ack {number}", who="ben")
             assert said is not None
@@ -201,13 +193,13 @@ async def _ten_minutes(found: Found, twilio: Remote, slack: Remote, watch: Watch
         await slack.ask("limits", a_minute=60.0 * PACE, burst=4 * PACE)
         await slack.ask("up")
         await tocsin.until(lambda: _tops(slack, CRITICALS), 60)
-        await watch.until(tocsin, await watch.now(tocsin) + 60)
+        await watch.until(tocsin, await tocsin.clock() + 60)
         await _each_stands_once_as_it_is(tocsin, slack)
     assert await tocsin.stop() == 0
 
 
-async def _all_rung_within_a_minute(tocsin: Tocsin, twilio: Remote, watch: Watch) -> None:
-    ahead = await watch.now(tocsin) - time.monotonic()  # from the vendor's clock to the product's
+async def _all_rung_within_a_minute(tocsin: Tocsin, twilio: Remote) -> None:
+    ahead = await tocsin.clock() - time.monotonic()  # from the vendor's clock to the product's
     await twilio.ask("wait", method="Messages.create", calls=CRITICALS, within=60)
     pages = [it for it in texts(await twilio.ask("messages")) if it[2]]
     assert sorted(page[0] for page in pages) == list(range(1, CRITICALS + 1)), "by SMS, once"

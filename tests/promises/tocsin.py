@@ -165,6 +165,13 @@ class Tocsin:
         except (aiohttp.ClientError, TimeoutError):
             return None
 
+    async def clock(self, who: str = "ada") -> float:
+        """Return its wall clock, Unix seconds; a test may let its time run at another pace."""
+        token = {"Authorization": f"Bearer {token_of(who)}"}
+        status, text = await self.get("/api/v1/query?query=time()", **token)
+        assert status == 200, text
+        return float(json.loads(text)["data"]["result"][1])
+
     # in its database
 
     def rows(self, query: str, *values: object) -> list[sqlite3.Row]:

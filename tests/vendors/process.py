@@ -140,7 +140,7 @@ async def _serve(
         door = Loopback(_control(desk(server)))
         await door.open()
         facts = {"control": f"{door.url}/_control", "url": server.url}
-        names = ("api_url", "bot_token", "app_token", "account_sid", "auth_token")
+        names = ("api_url", "bot_token", "app_token", "signing_secret", "account_sid", "auth_token")
         facts |= {name: getattr(server, name) for name in names if hasattr(server, name)}
         print(json.dumps(facts), flush=True)
         try:

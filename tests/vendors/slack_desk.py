@@ -6,8 +6,10 @@ from typing import Any
 
 from tests.vendors.process import Desk
 from tests.vendors.slack import SlackServer
+from tests.vendors.slack_http import FORM
 from tests.vendors.slack_interaction import Interaction
 from tests.vendors.slack_limits import Rate
+from tests.vendors.slack_wire import signed
 from tests.vendors.slack_workspace import Channel, Json, Message, User
 
 
@@ -65,8 +67,33 @@ class SlackDesk(Desk):
     async def redeliver(self, envelope_id: str, wait: float = 3.0) -> Json:
         """Send an envelope again."""
         interaction = self._vendor.sockets.interactions[envelope_id]
+        before = len(interaction.statuses)
         await self._vendor.redeliver(interaction)
+        if self._vendor.http.url:
+            await self._vendor.until(lambda: len(interaction.statuses) > before, wait)
         return await _acknowledged(interaction, wait)
+
+    async def listen(self, url: str) -> None:
+        """From now on call this Request URL; empty: deliver over sockets."""
+        self._vendor.http.url = url
+
+    async def replay(self, envelope_id: str) -> int:
+        """Send the very request again; return the HTTP status."""
+        return await self._vendor.replay(self._vendor.sockets.interactions[envelope_id])
+
+    async def post(self, body: str, headers: Json | None = None, at: float = 0.0) -> int:
+        """Post a form to the Request URL; signed for `at` where no headers are given."""
+        http, form = self._vendor.http, {"Content-Type": FORM}
+        seal = signed(self._vendor.signing_secret, body.encode(), at)
+        return (await http.post(body.encode(), form | (seal if headers is None else headers)))[0]
+
+    async def event(self, event: Json, deliveries: int = 3) -> list[int]:
+        """Let an event happen and deliver it so often over HTTP; return the statuses."""
+        made = await self._vendor.event(event)
+        for retry in range(1, deliveries):
+            await self._vendor.redeliver(made, retry)
+        await self._vendor.until(lambda: len(made.statuses) == deliveries, 10.0)
+        return made.statuses
 
     async def interaction(self, envelope_id: str) -> Json:
         """Show what came of an interaction so far."""
@@ -92,7 +119,7 @@ class SlackDesk(Desk):
         limits.enforced, limits.posts = enforced, Rate(a_minute=a_minute, burst=burst)
 
     async def user(self, **fields: Any) -> None:
-        """Let somebody join: id, name, email, tz."""
+        """Let somebody join, or change: id, name, email, tz, deleted."""
         self._vendor.space.add_user(User(**fields))
 
     async def channel(self, **fields: Any) -> None:
@@ -124,6 +151,7 @@ def told(interaction: Interaction) -> Json:
         "kind": interaction.kind,
         "failed": interaction.failed,
         "deliveries": interaction.deliveries,
+        "statuses": interaction.statuses,
         "acks": [asdict(ack) | {"late": ack.late} for ack in interaction.acks],
         "replies": [asdict(reply) for reply in interaction.replies],
         "response_url": interaction.payload.get("response_url", ""),
