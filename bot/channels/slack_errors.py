@@ -66,6 +66,9 @@ ADVICE = {
 class Doubtful(TryLater):
     """Not confirmed: Slack may have done it all the same, so look before doing it again."""
 
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, doubtful=True)
+
 
 class Refused(Rejected):
     """Slack's own refusal. error: its word for it (`is_archived`)."""

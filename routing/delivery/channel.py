@@ -67,8 +67,9 @@ class Message:
     thread:   names the incident for good, also where numbers begin anew; empty without one.
     stages:   words for all that holds now and is worth hearing (`triggered.0.1`,
               `no-data.1772452800`): a channel that cannot edit what it sent tells each once.
-    doubted_since: a try since then was cut off by a crash, and may have arrived: a channel that
-              can look does so before it sends. Said by the sender, no part of the body.
+    doubted_since: a try since then was cut off by a crash, or its outcome is not known, and it may
+              have arrived: a channel that can look does so before it sends. Said by the sender,
+              no part of the body.
     """
 
     purpose: Purpose
@@ -118,14 +119,22 @@ class TryLater(Exception):
     """Not now. `after`: seconds the provider asked to wait; None: our own back-off decides.
 
     post: set where half of the work was done (the top message stands, its thread reply failed).
+    doubtful: the provider may have done it all the same. Kept with the message, so that the next
+    try says so (`Message.doubted_since`), also after a crash.
     """
 
     def __init__(
-        self, reason: str, *, after: float | None = None, post: Post | None = None
+        self,
+        reason: str,
+        *,
+        after: float | None = None,
+        post: Post | None = None,
+        doubtful: bool = False,
     ) -> None:
         super().__init__(reason)
         self.after = after
         self.post = post
+        self.doubtful = doubtful
 
 
 class Rejected(Exception):

@@ -225,10 +225,10 @@ class Sender:
         except (Rejected, TryLater) as word:
             return word
         except TimeoutError:
-            return TryLater(f"no answer within {self._patience:g} s")
+            return TryLater(f"no answer within {self._patience:g} s", doubtful=True)
         except Exception as error:
             log.exception("channel failed", channel=message.channel, key=message.key)
-            return TryLater(f"{type(error).__name__} inside the channel")
+            return TryLater(f"{type(error).__name__} inside the channel", doubtful=True)
 
     async def _send_report(
         self, kind: ChannelKind, channel: Channel, message: OutboxMessage

@@ -88,7 +88,9 @@ async def _later(
     )
     reason = shortened(flat(str(word)), LONGEST_REASON)
     if isinstance(then, Again):
-        await outbox.record_retry(tx, message, not_before=then.not_before, error=reason)
+        await outbox.record_retry(
+            tx, message, not_before=then.not_before, error=reason, doubted=word.doubtful
+        )
         return []
     if message.purpose is Purpose.REPORT:
         text = f"{message.channel} to {message.address}: {reason}; {then.reason}"

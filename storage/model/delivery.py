@@ -65,7 +65,7 @@ class OutboxMessage:
                 `not_before` says.
     deadline:   steady; a critical page unsent by then goes to the next channel. None: no limit.
     attempts:   sends started so far, counting one that crashed half-way.
-    doubted:    a send was cut off before anybody noted its outcome: the provider may have it.
+    doubted:    nobody saw the outcome of a send, or none was clear: the provider may have it.
     revision:   counts arming; an outcome is recorded only for the revision that was sent.
     claim:      counts leases; an outcome is recorded only by the one who holds the newest.
     provider_id: the provider's name for what was sent.

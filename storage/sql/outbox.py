@@ -178,11 +178,19 @@ async def record_sent(
 
 
 async def record_retry(
-    tx: AsyncConnection, message: OutboxMessage, *, not_before: Steady, error: str
+    tx: AsyncConnection,
+    message: OutboxMessage,
+    *,
+    not_before: Steady,
+    error: str,
+    doubted: bool = False,
 ) -> bool:
-    """Note that a claimed message is to be tried again at `not_before`; False as above."""
-    again = DeliveryStatus.WAITING
-    return await _record(tx, message, status=again, not_before=not_before, error=error)
+    """Note that a claimed message is to be tried again at `not_before`; False as above.
+
+    doubted: the provider may have it. That stays so until it is known to be sent.
+    """
+    again, more = DeliveryStatus.WAITING, {"doubted": True} if doubted else {}
+    return await _record(tx, message, status=again, not_before=not_before, error=error, **more)
 
 
 async def record_failed(tx: AsyncConnection, message: OutboxMessage, *, error: str) -> bool:

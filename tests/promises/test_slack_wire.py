@@ -212,6 +212,7 @@ async def _is_quiet(tocsin: Tocsin) -> bool:
 def _alone(config: Json) -> Json:
     """Show incidents on the console and ask Ada in Slack, where no room is."""
     config["channels"]["console"] = {}
+    config["people"]["ada"]["contacts"] = ["slack", "sms"]
     config["policies"]["default"]["rooms"] = [{"console": "alarms"}]
     config["policies"]["default"]["steps"] = [step("ada", 0, "slack"), step("ben", 600)]
     return config
@@ -274,7 +275,7 @@ RULE: Json = {
     "labels": {"severity": "critical", "note": "{{ $labels.said }}"},
     "annotations": {
         "summary": "{{ $labels.said }}",
-        "description": LONG,
+        "description": LONG.replace("{{ 7*7 }}", ""),
         "runbook_url": "https://ok.example/<!channel>",
     },
 }
@@ -283,7 +284,7 @@ RULE: Json = {
 async def test_hostile_text_is_text_in_slack_within_its_limits(
     found: Found, twilio: Remote, slack: Remote
 ) -> None:
-    config = town(twilio, slack, [step("ada", 0, "chat"), step("ben", 1, "chat")])
+    config = town(twilio, slack, [step("ada", 0, "chat", "sms"), step("ben", 1, "chat")])
     config["people"]["ada"]["name"] = "Ada <!channel> *x* :x:"
     config["people"]["ada"]["addresses"] = {}
     rules = {"groups": [{"name": "evil", "interval": "1s", "rules": [RULE]}]}

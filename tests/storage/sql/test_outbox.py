@@ -250,6 +250,19 @@ async def test_what_a_crash_cut_off_is_doubted_until_it_is_known(database: Datab
     assert not found.doubted
 
 
+async def test_an_outcome_that_is_not_clear_is_doubted_also_after_a_crash(
+    database: Database,
+) -> None:
+    await owe(database, message())
+    (claimed,) = await claim(database)
+    async with database.transaction() as tx:
+        await outbox.record_retry(
+            tx, claimed, not_before=later(1), error="the connection broke", doubted=True
+        )
+    (again,) = await claim(database, later(2))
+    assert again.doubted
+
+
 async def test_replicas_never_claim_the_same_message(
     server_database: Database,
 ) -> None:
