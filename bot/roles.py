@@ -8,6 +8,7 @@ from bot.beat import Beat
 from bot.heartbeat import Heartbeat
 from bot.loops import Loop, failing, stuck
 from bot.own_host import OwnHost
+from bot.roll_call import PACE, RollCall
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -45,6 +46,10 @@ class Roles:
         if app.telephony.mouth is not None:
             self._loop("hearing SMS", app.telephony.mouth.listen, 5.0)
         self._loop("looking for targets", app.scraper.look, 5.0)
+        if "slack" in config.opened:
+            shared = (app.database, app.clock, app.playbook, app.wake)
+            roll = RollCall(lambda: app.reloader.config, *shared)
+            self._loop("roll call", roll.call, PACE, stuck_after=2 * PACE)
         if config.heartbeat is not None:
             beat = Heartbeat(config.heartbeat.url.reveal(), self.standing_still)
             pace = config.heartbeat.interval.total_seconds()
