@@ -141,17 +141,19 @@ def explained(error: Exception, what: str, channel: str) -> TryLater | Rejected:
         case aiohttp.ClientConnectorError():
             return TryLater(f"{what}: cannot be reached")
         case TimeoutError():
-            return TryLater(f"{what}: no answer in time")
+            return TryLater(f"{what}: no answer in time", doubtful=True)
         case OSError() | aiohttp.ClientError():
-            return TryLater(f"{what}: the connection broke")
-    return TryLater(f"{what}: an answer that is not Twilio's ({type(error).__name__})")
+            return TryLater(f"{what}: the connection broke", doubtful=True)
+    odd = f"{what}: an answer that is not Twilio's ({type(error).__name__})"
+    return TryLater(odd, doubtful=True)
 
 
 def _answered(
     error: "TwilioRestException | TwilioServiceException", what: str, channel: str
 ) -> TryLater | Rejected:
     if error.status in PASSING or not 400 <= error.status < 500:
-        return TryLater(f"{what}: Twilio answers {error.status}")
+        is_refused = error.status == 429  # too many: then nothing was done
+        return TryLater(f"{what}: Twilio answers {error.status}", doubtful=not is_refused)
     words = getattr(error, "msg", "") or getattr(error, "title", "")
     code = error.code or 0
     return Refused(

@@ -328,8 +328,9 @@ async def test_a_message_posted_without_a_receipt_is_found_again(
     slack: SlackServer, channel: Slack, fault: Fault
 ) -> None:
     slack.faults.add(replace(fault, method="chat.postMessage", times=1))
-    with pytest.raises(TryLater):
+    with pytest.raises(TryLater) as later:
         await channel.send(OPEN, "C1", KEY, None)
+    assert later.value.doubtful, "remembered over a crash"
     receipt = await channel.send(replace(ACKED, asked_keys=("late",)), "C1", KEY, None)
     (top,) = slack.messages("C1")
     assert receipt.post is not None

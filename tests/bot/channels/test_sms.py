@@ -96,6 +96,7 @@ async def test_what_may_pass_is_tried_later_and_rings_once(
         await send(sms)
     assert str(later.value).startswith(f"Twilio, SMS to {ADA}: ")
     assert twilio.auth_token not in str(later.value)
+    assert later.value.doubtful == (fault.failure is not Failure.RATE_LIMIT)
     assert len(twilio.calls()) == 1, "the client itself repeats nothing"
     receipt = await send(sms)
     assert [one.sid for one in twilio.sent(ADA)] == [receipt.provider_id]
@@ -152,8 +153,9 @@ async def test_the_same_words_for_another_page_do_ring(twilio: TwilioServer, sms
 
 async def test_twilio_away_is_tried_later(twilio: TwilioServer, sms: Sms) -> None:
     await twilio.down()
-    with pytest.raises(TryLater, match="cannot be reached"):
+    with pytest.raises(TryLater, match="cannot be reached") as later:
         await send(sms)
+    assert not later.value.doubtful, "nothing was ever asked of it"
 
 
 async def test_a_person_who_texted_stop_is_not_texted(twilio: TwilioServer, sms: Sms) -> None:
