@@ -6,6 +6,7 @@ from datetime import datetime
 from bot.chat.receipts import receipts
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import People, ago, clock_time, standing
+from routing.delivery.words import flat, shortened
 from routing.flow.desks import Desks
 from routing.incidents.timeline import newest, story
 from routing.rules.verdict import REASON
@@ -15,6 +16,7 @@ from storage.model.person import Permission
 from storage.sql import alerts, audit, incidents, outbox
 
 MOST_ALERTS, MOST_LINES = 5, 15
+LONGEST_PART = 300  # characters of an alert's labels, of its summary
 
 
 async def run(ask: Ask, desks: Desks) -> Reply:
@@ -63,7 +65,9 @@ def _alerts(found: Sequence[Alert]) -> list[str]:
     lines = []
     for alert in ordered[:MOST_ALERTS]:
         said = filter(None, map(alert.annotations.get, ("summary", REASON)))
-        lines.append(" — ".join([f"  {alert.status}: {alert.labels}", *said]))
+        parts = [f"{alert.status}: {alert.labels}", *said]
+        # One line each, so that no alert pushes the history out of the answer.
+        lines.append("  " + " — ".join(shortened(flat(part), LONGEST_PART) for part in parts))
     if len(ordered) > MOST_ALERTS:
         lines.append(f"  and {len(ordered) - MOST_ALERTS} more")
     return ["Alerts:", *lines] if lines else []

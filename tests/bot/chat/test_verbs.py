@@ -10,6 +10,7 @@ from bot.chat.verb import Reply
 from routing.delivery.channel import Rejected
 from routing.finding import Finding, Group
 from storage.model.incident import Status
+from storage.model.labels import Labels
 from storage.model.person import OnCallList, Override
 from storage.sql import audit, overrides
 from tests.bot.chat.conftest import Square
@@ -177,6 +178,17 @@ async def test_show_cuts_what_is_long_and_says_what_failed(square: Square) -> No
     outcomes = {(to, by): outcome for _, to, by, outcome in reply.table[1:]}
     assert outcomes["Ada", "sms"] == "failed for good: no such number"
     assert outcomes["C1", "slack"].startswith("room, sent")
+
+
+async def test_show_keeps_room_for_the_story_whatever_an_alert_says(square: Square) -> None:
+    loud = alert()
+    said = Labels.of(summary="<!channel>\r\n" * 2_000)
+    await square.town.fire(replace(loud, annotations=said))
+    reply = await square.say("show 1")
+    assert len(reply.text) < 1_500
+    (line,) = [line for line in reply.text.splitlines() if "<!channel>" in line]
+    assert line.endswith("…")
+    assert "Alerts began to fire" in reply.text
 
 
 async def test_show_and_alerts_say_when_nobody_was_reached(square: Square) -> None:
