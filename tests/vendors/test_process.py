@@ -56,5 +56,5 @@ async def test_twilio_in_its_own_process() -> None:
             assert answer.status == 201
         (sms,) = await twilio.ask("messages")
         assert (sms["body"], sms["status"], sms["error_code"]) == ("12 disk", "failed", 30008)
-        with pytest.raises(LookupError, match="no verb 'shout'; known: calls, "):
+        with pytest.raises(LookupError, match=r"no verb 'shout'; known: .*calls, "):
             await twilio.ask("shout")
