@@ -14,7 +14,7 @@ Block = dict[str, Any]
 
 USER = re.compile(r"[UW][A-Z0-9]+")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_MARKS = re.compile(r"[*_~`]|^\s*>|:[^\s:]+:", re.MULTILINE)
+_MARKS = re.compile(r"[*_~`]|^[^\S\n]*>|:[^\s:]+:", re.MULTILINE)
 
 
 def escaped(text: str, longest: int) -> str:
