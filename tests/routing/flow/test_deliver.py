@@ -26,13 +26,16 @@ from tests.routing.town import ADA, BOB, PLAYBOOK, POLICY, Town, alert, resolved
 ONE = IncidentId(1)
 
 
-def sender(here: Town, *channels: RecordingChannel, between: float = 0.0) -> Sender:
+def sender(
+    here: Town, *channels: RecordingChannel, between: float = 0.0, patience: float = 0.1
+) -> Sender:
     """A second sender over the same database, with channels of the test's own."""
     kinds = {
         it.name: (it.kind(is_chat=it.name == "slack", seconds_between=between), it)
         for it in channels
     }
-    return Sender(here.database, here.clock, kinds, here.playbook, here.wake, "test", patience=0.1)
+    parts = (here.database, here.clock, kinds, here.playbook, here.wake, "test")
+    return Sender(*parts, patience=patience)
 
 
 class SlowChannel(RecordingChannel):
@@ -265,7 +268,7 @@ async def test_what_was_sent_while_the_database_was_away_is_noted_later_and_not_
 
 async def test_drain_finishes_what_is_on_its_way_and_begins_nothing(here: Town) -> None:
     slow = SlowChannel("slack", here.clock)
-    ours = sender(here, slow, here.sms)
+    ours = sender(here, slow, here.sms, patience=30.0)
     await here.fire()
     await ours.start_due()
     await slow.called.wait()
