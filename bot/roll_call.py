@@ -54,7 +54,7 @@ class RollCall:
         if self._clock.steady() - self._since < FIRST:
             return 0
         from bot.doctor.check import Patient
-        from bot.doctor.checks.slack import CHECK
+        from bot.doctor.checks.slack import AWAY, CHECK
 
         patient = Patient(config=self._config(), clock=self._clock)
         try:
@@ -62,7 +62,7 @@ class RollCall:
         except Exception as error:  # a Slack that answers oddly must not make us unready
             log.warning("the roll could not be called", reason=type(error).__name__)
             return 0
-        faults = [finding for finding in found if finding.verdict is Verdict.FAULT]
+        faults = [it for it in found if it.verdict is Verdict.FAULT and it.advice != AWAY]
         await self._tell(faults)
         return len(faults)
 

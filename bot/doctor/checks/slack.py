@@ -20,6 +20,7 @@ PATIENCE = 10.0  # seconds for one call
 LONGEST_WAIT = 20.0
 """Seconds that Slack may make one question wait; with more it is left out."""
 OPEN = "chat:write.public"
+AWAY = "look at the way from here to Slack, and at its status page"
 MANIFEST = "install the app anew with the manifest that `tocsin slack manifest` prints"
 INVITE = "invite the bot: /invite @tocsin in that channel"
 APP_TOKEN = (
@@ -189,7 +190,7 @@ def _refused(said: str, refusal: Exception, group: Group) -> Finding:
         return group.fault(text, refusal.advice or "look the word up in Slack's documentation")
     if isinstance(refusal, TryLater) and refusal.after is not None:
         return group.warning(f"{text}; not examined", "look again in a minute")
-    return group.fault(text, "look at the way from here to Slack, and at its status page")
+    return group.fault(text, AWAY)
 
 
 CHECK = Check(name="slack", examine=examine)
