@@ -8,7 +8,8 @@ from bot.channels.voice import Voice
 from bot.channels.voice_token import CallTokens
 from bot.chat.sms import SmsMouth
 from bot.chat.voice import VoiceMouth
-from bot.web.twilio import TwilioDoor
+from bot.web.answer_links import Allowance
+from bot.web.twilio import COMPLAINTS_A_MINUTE, TwilioDoor
 from routing.flow.phones import PhoneBook
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Telephony:
             place=place,
             tokens=tuple(tokens),
             told=app.sender.outcomes.told,
+            complaints=Allowance(COMPLAINTS_A_MINUTE, app.clock),
             sms=self.mouth,
             voice=VoiceMouth(calls, app.desks, place, CallTokens(secret))
             if isinstance(calls, Voice)

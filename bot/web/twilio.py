@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Route
 from bot.channels import sms as sms_channel
 from bot.channels import voice_proof as calls
 from bot.channels.sms_proof import STOPPED, code_of, proof
+from bot.web.answer_links import Allowance
 from routing.delivery.channel import Receipt
 from routing.flow.phones import PhoneBook
 from storage.model.delivery import DeliveryStatus
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+COMPLAINTS_A_MINUTE = 10
 LARGEST = 64 * 1024  # bytes of a form; Twilio's have a few hundred
 BODY_WITHIN = 10.0  # seconds
 NOTHING = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
@@ -47,11 +49,13 @@ class TwilioDoor:
     place:  our public address, without a slash at the end.
     tokens: of the accounts whose requests are ours.
     told:   takes what became of a message.
+    complaints: how many unsigned requests of one address are written into the log.
     """
 
     place: str
     tokens: tuple[str, ...]
     told: Told
+    complaints: Allowance
     sms: "SmsMouth | None" = None
     voice: "VoiceMouth | None" = None
     book: PhoneBook | None = None
@@ -66,7 +70,10 @@ class TwilioDoor:
         given = request.headers.get("x-twilio-signature", "")
         if len(form) != len(pairs) or not self._is_signed(address, form, given):
             client = request.client.host if request.client else ""
-            log.warning("a request without Twilio's signature", path=request.url.path, by=client)
+            if self.complaints.take(client):
+                log.warning(
+                    "a request without Twilio's signature", path=request.url.path, by=client
+                )
             raise HTTPException(403, "this is not signed by Twilio for this address")
         return form
 

@@ -121,6 +121,19 @@ async def test_a_call_is_answered_by_a_key(found: Found, twilio: Remote) -> None
     assert call["said"][-2] == "You have it. Escalation has stopped."
 
 
+async def test_a_call_that_a_kill_cut_off_is_not_made_twice(found: Found, twilio: Remote) -> None:
+    await twilio.ask("answer", to=ADA, end="ringing")
+    await twilio.ask("fault", failure="slow", seconds=60, method="Calls.create", times=1)
+    tocsin = found(configured(twilio, by=["voice"], contacts=["voice", "sms"]))
+    await serving(tocsin, twilio)
+    await tocsin.send([sample("level", 95, instance="a")])
+    await tocsin.until(lambda: twilio.ask("phone_calls"), SOON)
+    await tocsin.kill()
+    await serving(tocsin, twilio)
+    await tocsin.until(lambda: ("ada", "voice", "sent") in pages(tocsin), SOON)
+    assert len(await twilio.ask("phone_calls")) == 1
+
+
 @pytest.mark.parametrize("fate", [{"by": "machine_start"}, {"end": "no-answer"}])
 async def test_a_call_that_nobody_takes_goes_the_next_way(
     found: Found, twilio: Remote, fate: Json

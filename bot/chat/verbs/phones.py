@@ -11,17 +11,16 @@ SMS = "sms"
 
 
 async def run(ask: Ask, desks: Desks) -> Reply:
-    """`phones`: every number that SMS go to, and how it stands."""
-    del ask
+    """`phones`: the numbers that SMS go to, and how they stand; others' for administrators."""
     people, now = desks.playbook().people, desks.clock.utc_now()
     numbers = {
         person.id: point.address
         for person in people.values()
         for point in person.contacts
-        if point.channel == SMS
+        if point.channel == SMS and (person.id == ask.person.id or ask.person.may(Permission.ADMIN))
     }
     if not numbers:
-        return Reply("Nobody has a phone number for SMS.")
+        return Reply("You have no phone number for SMS.")
     known = await PhoneBook(desks.database, desks.clock).of(list(numbers.values()))
 
     def standing(phone: Phone) -> str:
@@ -44,7 +43,7 @@ async def run(ask: Ask, desks: Desks) -> Reply:
 VERB = Verb(
     name="phones",
     usage="phones",
-    summary="whose phone number is confirmed, and who texted STOP",
-    needs=Permission.RESPOND,
+    summary="whether your phone number is confirmed, or you texted STOP; for administrators: all",
+    needs=Permission.VIEW,
     run=run,
 )

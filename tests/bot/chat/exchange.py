@@ -16,6 +16,7 @@ from bot.channels.twilio import TakesCallbacks
 from bot.chat.sms import SmsMouth
 from bot.config.secret import Secret
 from bot.intake import Intake
+from bot.web.answer_links import Allowance
 from bot.web.parts import Parts
 from bot.web.server import Server
 from bot.web.twilio import TwilioDoor
@@ -132,6 +133,7 @@ class Exchange:
             place=PUBLIC,
             tokens=(self.twilio.auth_token,),
             told=self.sender.outcomes.told,
+            complaints=Allowance(10, self.clock),
             sms=self.mouth,
             book=self.book,
         )

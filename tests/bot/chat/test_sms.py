@@ -355,7 +355,9 @@ async def test_each_new_number_is_sent_a_code_once_and_confirmed_by_it(careful: 
     assert code not in stored, "it stands nowhere but on the phone"
     assert await careful.says(code) == f"{ADAS} is confirmed: it is paged from now on."
     assert (await careful.says(code)).startswith(f"{ADAS} is not confirmed: no code is open")
-    assert "Ada +14155550142 confirmed" in await careful.says("phones")
+    said = await careful.says("phones")
+    assert "Ada +14155550142 confirmed" in said
+    assert "Bob" not in said, "others' numbers are for administrators"
 
 
 async def test_until_then_critical_pages_go_and_nothing_else_does(careful: Exchange) -> None:
