@@ -48,7 +48,8 @@ def gathered(purpose: Purpose, items: Sequence[Item], console: str) -> Message:
     services = Counter(item.service for item in known if item.service)
     severities = ", ".join(f"{by_severity[it]} {it}" for it in Severity if by_severity[it])
     is_page = purpose is Purpose.PAGE
-    lines = [f"{severities}: {_counted(services)}" if services else severities] if is_page else []
+    counted = f"{severities}: {_counted(services)}." if services else f"{severities}."
+    lines = [counted] if is_page else []
     lines.append(_named(known))
     facts = [("Severities", severities), ("Services", _counted(services))]
     return Message(
