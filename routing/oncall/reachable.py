@@ -75,7 +75,13 @@ def _steps(policy: Policy, roster: Roster) -> Iterator[Finding]:
             continue
         told: set[PersonId] = set()
         for severity, found in rings.items():
-            yield from _elsewhere(where, step, severity, found, roster.playbook, told)
+            usual = [ring for ring in found if step.by or not _has_rule(ring, severity, roster)]
+            yield from _elsewhere(where, step, severity, usual, roster.playbook, told)
+
+
+def _has_rule(ring: Ring, severity: Severity, roster: Roster) -> bool:
+    """Say whether the person's own rule, and not the severity, says how they are asked."""
+    return roster.playbook.people[ring.person].rule(severity, roster.now) is not None
 
 
 def _empty_lists(where: str, step: Step, roster: Roster) -> Iterator[Finding]:

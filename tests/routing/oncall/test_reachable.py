@@ -9,7 +9,14 @@ from routing.finding import Verdict
 from routing.oncall.reachable import unreached
 from routing.playbook import Playbook
 from storage.model.alert import Severity
-from storage.model.person import OnCallList, Override, Permission, PersonId
+from storage.model.person import (
+    OnCallList,
+    Override,
+    Permission,
+    PersonalRule,
+    PersonId,
+    Turn,
+)
 from storage.model.policy import Policy, Step, Target, TargetKind
 from tests.fakes import NOON
 from tests.routing.town import ADA, BOB, CY, PLAYBOOK, POLICY, PRIMARY, person
@@ -92,3 +99,11 @@ def test_by_severity_is_what_a_step_asks_by() -> None:
     assert told == [
         "policy default, step 1: bob has no address on sms, and would be asked by slack (critical)"
     ]
+
+
+def test_who_is_asked_by_their_own_rule_is_where_they_want_to_be() -> None:
+    rule = PersonalRule(turns=(Turn(after=timedelta(0), by=("push",)),))
+    bob = replace(person(BOB, "slack", "push"), rules=(rule,))
+    people = PLAYBOOK.people | {BOB: bob}
+    given = book(replace(POLICY, steps=(asks(BOB), asks(CY))), people=people)
+    assert not [it.text for it in unreached(given, (), NOON) if "would be asked" in it.text]
