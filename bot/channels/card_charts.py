@@ -14,7 +14,7 @@ from routing.delivery.report import Curve, Plot
 from routing.delivery.words import flat
 
 Json = dict[str, Any]
-MOST_POINTS, MOST_CURVES, LONGEST_NAME = 40, 3, 40
+MOST_POINTS, MOST_CURVES, LONGEST_NAME = 48, 3, 40
 COLOURS = ("categoricalBlue", "categoricalMarigold", "categoricalPurple")
 FAINT, LIMIT = "divergingGray", "attention"
 BARS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588"

@@ -20,7 +20,7 @@ from routing.delivery.words import ELLIPSIS, flat
 
 LONGEST_CELL = 40
 MOST_COLUMNS = 4
-SIZES = ((12, 3, 40), (8, 2, 24), (5, 1, 16), (5, 0, 0))
+SIZES = ((12, 3, 48), (8, 2, 24), (5, 1, 16), (5, 0, 0))
 """Rows, charts and points of a chart; where the card is too large, the next is tried."""
 
 

@@ -130,14 +130,20 @@ def _headline(now: pd.DataFrame, before: pd.DataFrame, span: str) -> str:
     critical = int((now["severity"] == Severity.CRITICAL.value).sum())
     still = int((now["state"] != "resolved").sum())
     speed = [
-        f"half were {what} within {length(now[column].median())}"
+        _speed(now[column], what)
         for what, column in (("acknowledged", "to_take"), ("over", "to_end"))
         if now[column].notna().any()
     ]
     return (
         f"{_incidents(len(now))} in the last {span} ({len(before)} before), {critical} critical, "
-        f"{still} still open{'; ' if speed else ''}{', '.join(speed)}."
+        f"{still} still open{'; ' if speed else ''}{'; '.join(speed)}."
     )
+
+
+def _speed(waits: pd.Series[float], what: str) -> str:
+    """Say how many came so far, and how fast: those that did not are in no mean."""
+    count, half = int(waits.notna().sum()), length(waits.median())
+    return f"{count} {what} in {half}" if count == 1 else f"{count} {what}, half within {half}"
 
 
 def _incidents(count: int) -> str:
@@ -178,7 +184,7 @@ def _counts(now: pd.DataFrame, before: pd.DataFrame, column: str) -> list[list[s
 
 def _noisiest(now: pd.DataFrame, before: pd.DataFrame) -> list[list[str]]:
     """The rules with most incidents, and the share of theirs that a person took."""
-    rows = [["rule", "incidents", "before", "acknowledged", "asked"]]
+    rows = [["rule", "incidents", "before", "acknowledged", "times asked"]]
     there = before["rule"].value_counts()
     for rule, count in now["rule"].value_counts().head(MOST_RULES).items():
         mine = now[now["rule"] == rule]

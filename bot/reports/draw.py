@@ -28,7 +28,7 @@ def png(chart: Chart | Panels) -> bytes:
     from matplotlib.figure import Figure
 
     with mpl.rc_context({"font.family": ["DejaVu Sans"], "font.size": 11, "text.color": INK}):
-        figure = Figure(figsize=(8, 3.6), dpi=200, facecolor="white", layout="constrained")
+        figure = Figure(figsize=(6.4, 3.4), dpi=200, facecolor="white", layout="constrained")
         FigureCanvasAgg(figure)
         if isinstance(chart, Panels):
             draw_panels(figure, chart)
@@ -47,15 +47,25 @@ def _bars(figure: Figure, chart: Chart) -> None:
     bottom = [0.0] * len(chart.labels)
     for bars in chart.bars:
         colour = COLOURS.get(bars.name, "#5f6b7a")
-        axes.bar(positions, bars.values, 0.82, bottom=bottom, color=colour, label=_plain(bars.name))
+        axes.bar(
+            [at + 0.09 for at in positions],
+            bars.values,
+            0.82,
+            align="edge",
+            bottom=bottom,
+            color=colour,
+            label=_plain(bars.name),
+        )
         bottom = [low + value for low, value in zip(bottom, bars.values, strict=True)]
     axes.set_title(_plain(chart.title), loc="left", fontweight="bold", fontsize=13)
     axes.set_ylabel(_plain(chart.unit), color=FAINT)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
     axes.set_ylim(0, max(1.0, *bottom) * 1.15 if bottom else 1.0)
     every = max(1, -(-len(chart.labels) // MOST_LABELS))
+    axes.set_xlim(0, max(1, len(chart.labels)))
     axes.set_xticks(list(positions)[::every], [_plain(t) for t in chart.labels][::every])
     axes.tick_params(length=0, colors=FAINT)
+    axes.tick_params(axis="x", pad=7)
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):

@@ -262,6 +262,7 @@ def _each(title: str, figure: str, subjects: Sequence[Subject], loaded: Loaded) 
 def _panel(title: str, unit: Unit, lines: Sequence[Line], loaded: Loaded) -> Panel | None:
     if not lines:
         return None
+    title = f"{title} (cores)" if unit is Unit.CORES else title
     return Panel(title=title, unit=unit, times=loaded.times.tolist(), lines=lines)
 
 

@@ -158,7 +158,7 @@ async def test_teams_draws_the_chart_itself() -> None:
         (chart,) = [part for part in card["body"] if part["type"] == "Chart.Line"]
         assert (chart["xAxisTitle"], chart["yAxisTitle"]) == ("hours before", "per second")
         assert chart["data"][0]["values"][-1]["x"] == 0
-        assert len(chart["data"][0]["values"]) <= 40
+        assert len(chart["data"][0]["values"]) <= 48
         assert "now" in "".join(texts(chart["fallback"]))
         assert "Requests" in "".join(texts(card))
         with pytest.raises(Rejected, match="no room is called 'dev'"):

@@ -44,7 +44,7 @@ def test_figures() -> None:
     page = build(ROWS, WINDOW)
     assert page.headline == (
         "3 incidents in the last 24 h (1 before), 2 critical, 1 still open; "
-        "half were acknowledged within 3 min, half were over within 18 min."
+        "2 acknowledged, half within 3 min; 2 over, half within 18 min."
     )
     assert [list(r) for r in page.tables[0].rows[1:]] == [
         ["critical", "2", "1", "1", "3 min", "4 min", "30 min", "10 min"],
