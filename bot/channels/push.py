@@ -70,8 +70,8 @@ class Push:
             advice = f"add it to channels.push.urls; known: {', '.join(sorted(self._urls))}"
             raise Rejected(f"push, no address is called {address!r}", advice=advice)
         said = "\n".join(_harmless(it, LONGEST_BODY) for it in (report.headline, *report.notes))
-        text = cut(shortened(said, 2 * LONGEST_BODY), MOST_BYTES)
-        title = _harmless(report.title, LONGEST_TITLE)
+        title = cut(_harmless(report.title, LONGEST_TITLE), MOST_TITLE_BYTES)
+        text = cut(shortened(said, 2 * LONGEST_BODY), MOST_BYTES - weight(title))
         if not await self._tell(
             partial(_notify, self._urls[address].reveal(), title, text), address
         ):

@@ -35,8 +35,7 @@ def body_of(message: Message, receiver: str) -> bytes:
         "alerts": [_alert(alert, message.link) for alert in bundle.alerts],
         "incident": _incident(message),
     }
-    # Half a character is no text: many receivers would refuse all of it.
-    return json.dumps(told, ensure_ascii=False).encode(errors="replace")
+    return _written(told)
 
 
 def _status(message: Message, alerts: Sequence[Alert]) -> str:
@@ -93,4 +92,9 @@ def report_body(report: Finished, receiver: str) -> bytes:
         },
         "receiver": receiver,
     }
-    return json.dumps(told).encode()
+    return _written(told)
+
+
+def _written(told: Json) -> bytes:
+    """Write JSON. Half a character is no text: many receivers would refuse all of it."""
+    return json.dumps(told, ensure_ascii=False).encode(errors="replace")

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from routing.delivery.bundle import LONGEST_ANNOTATION
 from routing.delivery.channel import Action, Bundle, Line, Message
+from routing.delivery.report import Curve, Finished, Plot, Table
 from storage.model.alert import Alert, Severity
 from storage.model.delivery import Purpose
 from storage.model.incident import Status
@@ -73,4 +74,18 @@ def alarm(text: str, purpose: Purpose) -> Message:
         bundle=Bundle(
             group=told, by=Labels.of(alertname=told), alerts=(alert,) * 3, left_out=7, home=told
         ),
+    )
+
+
+def report(text: str) -> Finished:
+    """Return a report of which every text is this one."""
+    curve = Curve(name=text, values=(1.0, 2.0, 3.0))
+    times = (1_772_452_800.0, 1_772_452_860.0, 1_772_452_920.0)
+    return Finished(
+        title=text,
+        headline=text,
+        notes=(text, text),
+        tables=(Table(title=text, rows=((text, "42"), (text, text), (text, "42"))),),
+        plots=(Plot(title=text, unit=text[:20], times=times, curves=(curve,)),),
+        at=NOON,
     )
