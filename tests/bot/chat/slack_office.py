@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.channels.slack import CHANNEL, Slack, SlackOptions
-from bot.chat.slack import SlackMouth
+from bot.chat.slack import WORKING, SlackMouth
 from bot.chat.slack_http import PATH
 from bot.config.secret import Secret
 from bot.intake import Intake
@@ -105,14 +105,17 @@ class Office:
             town.clock.advance(2.0)
             await sender.send_due()
 
-    async def ask(self, text: str, *, user: str = "U1", command: str = "/tocsin") -> str:
-        """Type a command and return the answer."""
-        return await heard(await self.server.command(command, text, user=user))
+    async def ask(
+        self, text: str, *, user: str = "U1", command: str = "/tocsin", first: bool = False
+    ) -> str:
+        """Type a command and return the answer. first: also where that is only a promise of one."""
+        said = await self.server.command(command, text, user=user)
+        return await (heard(said) if first else answered(said))
 
     async def press(self, button: str, *, user: str = "U1", ts: str = "") -> str:
         """Press a button of the newest message and return the answer."""
         where = ts or self.server.messages("C1")[-1].ts
-        return await heard(await self.server.press("C1", where, button, user=user))
+        return await answered(await self.server.press("C1", where, button, user=user))
 
     async def refusals(self) -> list[tuple[str, str]]:
         """Who was refused what, from the record."""
@@ -132,6 +135,12 @@ async def heard(interaction: Interaction) -> str:
     assert not (await interaction.ack()).late
     reply = await interaction.reply(within=10.0)
     return "\n".join(block["text"]["text"] for block in reply.blocks) or reply.text
+
+
+async def answered(interaction: Interaction) -> str:
+    """Return what the person saw in the end: a busy machine says first that it takes longer."""
+    first = await heard(interaction)
+    return await heard(interaction) if first == WORKING else first
 
 
 @asynccontextmanager

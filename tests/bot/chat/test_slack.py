@@ -248,7 +248,7 @@ async def test_a_report_is_posted_for_everyone_with_its_files(
     place: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mouth, "speak", _slow_report)
-    assert await place.ask("report alerts") == mouth.WORKING
+    assert await place.ask("report alerts", first=True) == mouth.WORKING
     await place.server.until(lambda: place.server.messages("C1"))
     (post,) = place.server.messages("C1")
     assert post.text == (
