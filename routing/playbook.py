@@ -41,8 +41,6 @@ class Route:
     policy: str | None = None
     group_by: tuple[str, ...] | None = None
     group_wait: timedelta | None = None
-    group_interval: timedelta | None = None
-    repeat_interval: timedelta | None = None
     goes_on: bool = False
     mute: tuple[str, ...] = ()
     active: tuple[str, ...] = ()
@@ -60,7 +58,7 @@ class Route:
         )
 
 
-INHERITED = ("policy", "group_by", "group_wait", "group_interval", "repeat_interval")
+INHERITED = ("policy", "group_by", "group_wait")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,16 +80,11 @@ def _taken(
 def _branch(path: tuple[int, ...], route: Route, labels: Labels, playbook: Playbook) -> Branch:
     name = route.policy if route.policy in playbook.policies else playbook.default
     policy = playbook.policies[name or playbook.default]
-    waits = {
-        wait: value
-        for wait in ("group_wait", "group_interval", "repeat_interval")
-        if (value := getattr(route, wait)) is not None
-    }
-    by = route.group_by or ("alertname",)
+    by, wait = route.group_by or ("alertname",), route.group_wait
     grouped = labels if ALL in by else labels.keep(*by)
     return Branch(
         key=GroupKey(policy=policy.name, labels=grouped),
-        policy=replace(policy, **waits) if waits else policy,
+        policy=policy if wait is None else replace(policy, group_wait=wait),
         mute=route.mute,
         active=route.active,
         path=path,

@@ -63,11 +63,13 @@ class QuietKeeper:
         """Look at the firing alerts behind the fingerprint `last`."""
 
         async def work(tx: AsyncConnection) -> tuple[str, list[Incident]] | None:
-            found = await standing.firing_after(tx, last, AT_ONCE)
+            moment = await read_moment(tx, self._clock, self._playbook)
+            muting = await read_mutes(tx, moment)
+            held_back = not _can_mute(muting, moment)
+            found = await standing.firing_after(tx, last, AT_ONCE, only_held_back=held_back)
             if not found:
                 return None
-            moment = await read_moment(tx, self._clock, self._playbook)
-            return found[-1].fingerprint, await self._again(tx, found, moment)
+            return found[-1].fingerprint, await self._again(tx, found, muting, moment)
 
         page = await decided(self._database, work)
         if page is not None and page[1]:
@@ -75,9 +77,9 @@ class QuietKeeper:
         return page
 
     async def _again(
-        self, tx: AsyncConnection, found: list[Standing], moment: Moment
+        self, tx: AsyncConnection, found: list[Standing], muting: MutesNow, moment: Moment
     ) -> list[Incident]:
-        after = await with_mutes(tx, found, await read_mutes(tx, moment), moment)
+        after = await with_mutes(tx, found, muting, moment)
         moved = [
             now
             for now, before in zip(after, found, strict=True)
@@ -93,11 +95,16 @@ class QuietKeeper:
             return
         await inhibitions.forget_all(tx)
         last = ""
-        while some := await standing.firing_after(tx, last, AT_ONCE):
+        while rules and (some := await standing.firing_after(tx, last, AT_ONCE)):
             sides = [side for it in some for side in sides_of(it.alert, rules)]
             await inhibitions.replace_sides(tx, [it.fingerprint for it in some], sides)
             last = some[-1].fingerprint
         await meta.put(tx, RULES, name)
+
+
+def _can_mute(muting: MutesNow, moment: Moment) -> bool:
+    """Say whether anything could mute an alert now; else only what was muted is looked at."""
+    return bool(muting.mutes.signature() or moment.playbook.inhibit or moment.playbook.intervals)
 
 
 def _by_time(it: Standing, moment: Moment) -> bool:

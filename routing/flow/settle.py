@@ -1,7 +1,7 @@
 """Alerts changed, or their mutes did: rows say so, and the incidents concerned hear of it."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -67,7 +67,8 @@ async def settle(
             tidings.incidents[incident].append(alert)
         for group in place.groups:
             tidings.groups[group].append(it.alert)
-        stands.append(replace(it, waiting=place.waiting))
+        by_time_too = _times(it, ways.values(), times)
+        stands.append(replace(it, waiting=place.waiting, mutes=(*it.mutes, *by_time_too)))
     await standing.upsert_many(tx, stands)
     decisions = await _decided(tx, tidings, moment)
     return await carry_out(tx, decisions, moment, actor="tocsin", via=via)
@@ -88,6 +89,14 @@ async def _decided(tx: AsyncConnection, tidings: Tidings, moment: Moment) -> lis
         for group, alerts in opening.items()
     ]
     return decisions + await _changed(tx, tidings.incidents, moment)
+
+
+def _times(it: Standing, ways: Iterable[Branch], times: frozenset[str]) -> tuple[Mute, ...]:
+    """Return the times of the day that mute an alert on any of its ways, each once."""
+    if not it.alert.is_firing:
+        return ()
+    found = (by_time(way.mute, way.active, times) for way in ways)
+    return tuple(dict.fromkeys(mute for mute in found if mute))
 
 
 def _mute_in(

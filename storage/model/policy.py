@@ -49,8 +49,6 @@ class Policy:
     steps:         at least one; a repeated step stands here as often as it is to be taken.
     rooms:         where the incident is shown; may be empty.
     group_wait:    how long to gather alerts before anybody is told.
-    group_interval: how long to wait before the rooms show more alerts of a group told already.
-    repeat_interval: what is told once, unanswered after this, is told again; 0: never.
     ack_timeout:   an acknowledgement ends after this, if it is still firing.
     repeat_after:  after the last step, this long until the steps begin again.
     reopen_within: trouble that is back within this reopens the incident; later it is a new one.
@@ -60,8 +58,6 @@ class Policy:
     steps: tuple[Step, ...]
     rooms: tuple[Room, ...] = ()
     group_wait: timedelta = timedelta(0)
-    group_interval: timedelta = timedelta(0)
-    repeat_interval: timedelta = timedelta(0)
     ack_timeout: timedelta = timedelta(hours=4)
     repeat_after: timedelta = timedelta(minutes=15)
     reopen_within: timedelta = timedelta(minutes=30)

@@ -7,14 +7,7 @@ from typing import Any
 
 from storage.model.policy import Policy, Room, Step, Target, TargetKind
 
-WAITS = (
-    "group_wait",
-    "group_interval",
-    "repeat_interval",
-    "ack_timeout",
-    "repeat_after",
-    "reopen_within",
-)
+WAITS = ("group_wait", "ack_timeout", "repeat_after", "reopen_within")
 
 
 @lru_cache(maxsize=1_024)

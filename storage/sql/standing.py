@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.clock import Steady
@@ -82,9 +82,16 @@ async def firing(tx: AsyncConnection) -> list[Standing]:
     return [_standing(row) for row in await tx.execute(query)]
 
 
-async def firing_after(tx: AsyncConnection, last: str, limit: int) -> list[Standing]:
-    """Return up to `limit` firing alerts behind the fingerprint `last` ('' for the first page)."""
+async def firing_after(
+    tx: AsyncConnection, last: str, limit: int, *, only_held_back: bool = False
+) -> list[Standing]:
+    """Return up to `limit` firing alerts behind the fingerprint `last` ('' for the first page).
+
+    only_held_back: those alone that somebody mutes, or that a group is still to hear of.
+    """
     query = select(standing).where(STANDS, standing.c.fingerprint > last)
+    if only_held_back:
+        query = query.where(or_(standing.c.mutes != (), standing.c.waiting != ()))
     rows = await tx.execute(query.order_by(standing.c.fingerprint).limit(limit))
     return [_standing(row) for row in rows]
 

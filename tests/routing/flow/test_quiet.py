@@ -235,3 +235,19 @@ async def test_a_thousand_alerts_of_a_silenced_storm_open_nothing(here: Town) ->
     assert [it.title for it in await here.open_incidents()] == ["Other"]
     async with here.database.reading() as tx:
         assert await standing.count_firing(tx) == 1_001
+
+
+async def test_intervals_that_a_reload_takes_away_keep_nothing_quiet(here: Town) -> None:
+    """Also what rang before, was muted by the time, and would be told after a restart."""
+    noon = Times(minutes=(Range(721, 780),))
+    way = Route(matchers=(), policy="default", mute=("noon",))
+    here.playbook.swap(replace(here.playbook(), routes=(way,), intervals={"noon": (noon,)}))
+    await here.fire(alert())
+    await here.turn(120, by=30)
+    assert (await here.incident()).muted == "the time interval noon"
+    assert [mute.kind for mute in (await stands(here, alert())).mutes] == [MuteKind.TIME]
+    here.playbook.swap(replace(here.playbook(), routes=(), intervals={}))
+    here.restart()
+    await here.turn()
+    assert (await here.incident()).status is Status.TRIGGERED
+    assert (await stands(here, alert())).mutes == ()

@@ -103,4 +103,6 @@ async def test_pages_of_firing_alerts_and_their_mutes(database: Database) -> Non
         await standing.set_mutes(tx, [])
         first = await standing.firing_after(tx, "", 3)
         rest = await standing.firing_after(tx, first[-1].fingerprint, 3)
+        held = await standing.firing_after(tx, "", 9, only_held_back=True)
     assert [*first, *rest] == [muted, *every[1:]]
+    assert held == [muted]
