@@ -84,7 +84,7 @@ class Voice:
         return Receipt(provider_id=sid)
 
     async def _create(self, message: Message, address: str, key: str) -> str:
-        if self._tokens is not None and message.incident is not None:
+        if self._tokens is not None and key.startswith("incident/"):
             place = f"{self._place}{PATH}{self._tokens.token(key)}"
             try:
                 return await self._call(address, url=place, status_callback=f"{place}/status")

@@ -19,7 +19,6 @@ from routing.delivery.channel import Receipt
 from routing.delivery.compose import title
 from routing.flow.desks import Desks
 from routing.flow.failover import is_wanted
-from storage.errors import UnknownIncident
 from storage.model.delivery import OutboxMessage
 from storage.model.incident import Incident
 from storage.model.person import Person
@@ -29,7 +28,7 @@ log = structlog.get_logger(__name__)
 
 VIA = "voice"
 Form = dict[str, str]
-MOST_TURNS = 3
+MOST_TURNS, NAMED = 3, 5
 DONE = {
     "ack": "You have it. Escalation has stopped.",
     "resolve": "It is resolved.",
@@ -40,11 +39,15 @@ OVER = ("This call is over. Look into chat.",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A call that holds: the page it is for, whom it is for, and how the incident stands."""
+    """A call that holds: the page it is for, whom it is for, and how the incident stands.
+
+    wanted: incidents that it still asks about; several where one call carries several pages.
+    """
 
     page: OutboxMessage
     person: Person
     incident: Incident
+    wanted: tuple[Incident, ...]
 
 
 class VoiceMouth:
@@ -85,7 +88,7 @@ class VoiceMouth:
             if not await seen.first_time(tx, key, now):
                 return self._over(case)
         reply = await speak(
-            f"{verb} {case.incident.id}",
+            f"{verb} {' '.join(str(it.id) for it in case.wanted)}",
             person=case.person,
             who=case.person.id,
             via=VIA,
@@ -103,25 +106,34 @@ class VoiceMouth:
             if page is None or page.incident is None or page.address != form.get("To"):
                 log.warning("a call that we do not know", key=key)
                 return None
-            try:
-                incident = await incidents.get(tx, page.incident)
-            except UnknownIncident:
-                return None
+            carried = await outbox.by_provider(tx, VIA, form.get("CallSid", ""))
+            pages = [page, *(it for it in carried if it.id != page.id)]
+            known = await incidents.get_many(tx, [it.incident for it in pages if it.incident])
         person = self._desks.playbook().people.get(page.person) if page.person else None
-        return Case(page=page, person=person, incident=incident) if person else None
+        if person is None or page.incident not in known:
+            return None
+        wanted = [
+            known[it.incident]
+            for it in pages
+            if it.incident in known and it.person == person.id
+            if is_wanted(it, known[it.incident])
+        ]
+        own = known[page.incident]
+        return Case(page=page, person=person, incident=own, wanted=tuple(wanted))
 
     def _is_wanted(self, case: Case | None) -> bool:
-        return case is not None and is_wanted(case.page, case.incident)
+        return case is not None and bool(case.wanted)
 
     def _asking(self, case: Case | None, token: str, turn: int, first: str = "") -> str:
         assert case is not None
         message = replace(
             body.read(case.page.body),
-            title=title(case.incident),
-            severity=case.incident.severity,
+            incident=case.wanted[0].id,
+            title=title(case.wanted[0]),
+            severity=case.wanted[0].severity,
         )
         action = f"{self._place}{PATH}{token}/key?turn={turn}"
-        lines = [first] if first else spoken(message)
+        lines = [first] if first else spoken(message) if len(case.wanted) == 1 else _many(case)
         return asking(lines, self._language, action)
 
     def _over(self, case: Case | None) -> str:
@@ -131,3 +143,11 @@ class VoiceMouth:
         now, people = self._desks.clock.utc_now(), self._desks.playbook().people
         state = clean(standing(case.incident, people, now))
         return goodbye([f"Incident number {case.incident.id} is {state}."], self._language)
+
+
+def _many(case: Case) -> tuple[str, ...]:
+    """Say how many wait, and which are the most urgent."""
+    urgent = sorted(case.wanted, key=lambda it: (it.severity.rank, it.id))
+    lines = [f"Number {it.id}, {it.severity}, {clean(it.title, 60)}." for it in urgent[:NAMED]]
+    more = [f"And {len(urgent) - NAMED} more."] if len(urgent) > NAMED else []
+    return ("This is Tocsin.", f"{len(urgent)} incidents wait for you.", *lines, *more)

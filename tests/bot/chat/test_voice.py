@@ -18,6 +18,7 @@ from bot.chat.voice import VoiceMouth
 from bot.config.secret import Secret
 from bot.web.twilio import TwilioDoor
 from routing.delivery.channel import Channel, ChannelKind, Message, Rejected, TryLater
+from routing.delivery.throttle import Pace
 from routing.incidents.events import Acknowledge
 from storage.model.alert import Severity
 from storage.model.delivery import Purpose
@@ -118,6 +119,21 @@ async def test_a_key_answers(here: Calling, key: str, status: Status, said: str)
     if key == "3":
         assert incident.step == 1
         assert ("bob", "slack", "sent") in await here.statuses()
+
+
+async def test_one_call_for_many_is_answered_for_all(here: Calling) -> None:
+    here.playbook.swap(replace(here.playbook(), pace=Pace(single=1, within=300.0)))
+    here.twilio.answers[ADAS] = Answer(end="ringing")
+    await here.fire(*(f"Disk{number}" for number in range(7)))
+    (call,) = here.calls
+    url = call.form["Url"]
+    _, words = await here.twilio.replay(call, url, AnsweredBy="human")
+    said = perform(words).said[0]
+    assert said.startswith("This is Tocsin. 7 incidents wait for you. Number 1, critical, Disk")
+    assert said.endswith(f"And 2 more. {CHOICE}")
+    await here.twilio.replay(call, f"{url}/key?turn=1", Digits="1")
+    for number in range(1, 8):
+        assert (await here.incident(number)).owner == ADA
 
 
 async def test_a_wrong_key_is_asked_again_and_comes_to_an_end(here: Calling) -> None:
