@@ -67,7 +67,12 @@ class RecordingChannel:
     closed: bool = False
 
     def kind(
-        self, *, is_chat: bool = False, proves: bool = False, seconds_between: float = 0.0
+        self,
+        *,
+        is_chat: bool = False,
+        proves: bool = False,
+        seconds_between: float = 0.0,
+        keeps_all: bool = False,
     ) -> ChannelKind:
         return ChannelKind(
             name=self.name,
@@ -76,6 +81,7 @@ class RecordingChannel:
             is_chat=is_chat,
             proves=proves,
             seconds_between=seconds_between,
+            keeps_all=keeps_all,
         )
 
     async def send(self, message: Message, address: str, key: str, post: Post | None) -> Receipt:

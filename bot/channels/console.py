@@ -230,4 +230,6 @@ def open_console(_options: ConsoleOptions) -> Console:
     return Console()
 
 
-CHANNEL = ChannelKind(name=NAME, options=ConsoleOptions, open=open_console, is_chat=True)
+CHANNEL = ChannelKind(
+    name=NAME, options=ConsoleOptions, open=open_console, is_chat=True, keeps_all=True
+)

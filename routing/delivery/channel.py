@@ -186,6 +186,7 @@ class ChannelKind:
     asks:     people can be reached by it; False: it has rooms and nothing else.
     wakes:    a message to a person may wake them; chat and mail do not.
     pages_only: people are asked by it and never told news: it rings.
+    keeps_all: its rooms are no message to anybody: a recap would only hide what they show.
     wants_alerts: its rooms take the alerts themselves (`Message.bundle`).
     takes_reports: it shows finished reports (`routing.delivery.report.TakesReports`).
     addresses: the addresses that its options name; None: it takes any.
@@ -202,6 +203,7 @@ class ChannelKind:
     asks: bool = True
     pages_only: bool = False
     wakes: bool = True
+    keeps_all: bool = False
     wants_alerts: bool = False
     takes_reports: bool = False
     addresses: Callable[[Any], Collection[str]] | None = None

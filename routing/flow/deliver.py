@@ -87,6 +87,8 @@ class Sender:
         self._patience, self._jitter = patience, jitter
         between = {name: kind.seconds_between for name, (kind, _) in channels.items()}
         self._lanes = Lanes(between)
+        kinds = {name: kind for name, (kind, _) in channels.items()}
+        self._whole = {n for n, kind in kinds.items() if kind.wants_alerts or kind.keeps_all}
         self._gatherer, self._caps = Gatherer(self._lanes), Caps()
         self.outcomes = Outcomes(database, clock, channels, playbook, wake)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -140,7 +142,7 @@ class Sender:
         if crowded := self._gatherer.crowded(found, playbook, now):
             rest = await self._cleared(tx, now, limit=MOST, only=crowded, **more)
             found, count = found + rest.flights, count + rest.count
-        found = await recapped(tx, found, self._lanes, playbook.wants_alerts, moment)
+        found = await recapped(tx, found, self._lanes, self._whole, moment)
         arranged = self._gatherer.arrange(found, playbook, now)
         flights += arranged.going  # their lanes are taken, whatever fails from here on
         for later, messages in arranged.waiting.items():

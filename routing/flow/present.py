@@ -36,7 +36,8 @@ async def recapped(
 ) -> list[Flight]:  # fmt: skip
     """Leave out first messages that their room is told in one, and owe it that one.
 
-    In the transaction of the claim.   whole: channels for programs, which get every incident.
+    In the transaction of the claim.   whole: channels for programs, and our own page, which get
+    every incident.
     """
     first = [it for it in flights if it.message.purpose is Purpose.ROOM and it.post is None]
     places = {it.place for it in first if it.message.incident and it.place[0] not in whole}

@@ -8,6 +8,7 @@ import pytest
 
 from routing.delivery.channel import TryLater
 from routing.delivery.throttle import Pace
+from routing.flow.deliver import Sender
 from routing.incidents.events import Acknowledge
 from storage.model.alert import Alert
 from storage.model.delivery import DeliveryStatus
@@ -145,3 +146,18 @@ async def test_an_answered_incident_rings_nobody_when_the_channel_is_back(here: 
     rang = {it.message.incident for it in here.sms.pages}
     assert 1 not in rang
     assert 2 not in rang
+
+
+async def test_our_own_page_shows_every_incident(here: Town) -> None:
+    here.sender = Sender(
+        here.database,
+        here.clock,
+        {"slack": (here.slack.kind(is_chat=True, keeps_all=True), here.slack)},
+        here.playbook,
+        here.wake,
+        "page",
+    )
+    await here.fire(*rules(1, 120))
+    await here.turn(60)
+    assert {it.message.incident for it in here.slack.rooms} == set(range(1, 121))
+    assert recaps(here) == []
