@@ -8,12 +8,9 @@ aside before there is so much of it that one pass would take long.
 
 import gc
 
-YOUNG = 20_000
-"""Objects that are made before one pass over them: some milliseconds."""
-PASSES = 2
-"""Such passes before one that looks at their survivors too."""
-SURVIVORS = 50_000
-"""So many survivors are set aside; a few of them that are garbage later are the price."""
+THRESHOLDS = 5_000, 1, 1
+"""New objects before a pass over them; such passes before one over their survivors too; and of
+these before one over all that is not set aside: forty thousand objects, some ten milliseconds."""
 
 
 def rest() -> None:
@@ -24,14 +21,13 @@ def rest() -> None:
 def begin() -> None:
     """Set aside all that there is, and collect from now on."""
     gc.freeze()
-    gc.set_threshold(YOUNG, PASSES, 50)
+    gc.set_threshold(*THRESHOLDS)
     if _set_aside not in gc.callbacks:
         gc.callbacks.append(_set_aside)
     gc.enable()
 
 
 def _set_aside(phase: str, told: dict[str, int]) -> None:
-    if phase != "stop" or told["generation"] == 0:
-        return
-    if told["generation"] == 2 or len(gc.get_objects(generation=2)) > SURVIVORS:
+    """Set aside what survived a pass over all: garbage is gone by then, the rest stays for long."""
+    if phase == "stop" and told["generation"] == 2:
         gc.freeze()

@@ -6,7 +6,7 @@ import sys
 PROGRAM = """
 import gc
 from bot import collector
-from bot.collector import SURVIVORS, YOUNG
+from bot.collector import THRESHOLDS
 
 collector.rest()
 assert not gc.isenabled()
@@ -17,7 +17,7 @@ for number in range(400_000):
     kept.append([number])
     if number % 1_000 == 0:
         most = max(most, len(gc.get_objects()))
-assert most < 2 * SURVIVORS + 5 * YOUNG, most
+assert most < 8 * THRESHOLDS[0], most
 before = gc.get_freeze_count()
 assert before > 200_000, before
 del kept
