@@ -11,6 +11,7 @@ import typer
 
 from bot.cli_backtest import add_backtest
 from bot.cli_doctor import add_doctor
+from bot.cli_import import import_alertmanager
 from bot.cli_routes import routes_test
 from bot.cli_rules import add_rules
 from bot.cli_server import add_verbs
@@ -35,6 +36,9 @@ rules = typer.Typer(help="Rule files.", no_args_is_help=True)
 slack = typer.Typer(help="Slack.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
 add_rules(rules)
+importing = typer.Typer(help="Other programs' configuration.", no_args_is_help=True)
+importing.command("alertmanager")(import_alertmanager)
+app.add_typer(importing, name="import")
 routes = typer.Typer(help="Routes.", no_args_is_help=True)
 routes.command("test")(routes_test)
 app.add_typer(routes, name="routes")

@@ -1,0 +1,162 @@
+"""`tocsin import alertmanager`: the same alerts go the same way, and what is lost is named."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from bot.cli import main
+from bot.config.build import playbook
+from bot.config.read import read_config
+from routing.alerts.route import branches_of
+from routing.playbook import Playbook
+from storage.model.labels import Labels
+from tests.peers import program
+
+ALERTMANAGER = r"""
+global:
+  resolve_timeout: 3m
+  slack_api_url: https://hooks.example.com/a-secret
+  smtp_smarthost: mail.example.com:587
+  smtp_from: am@example.com
+templates: [/etc/alertmanager/*.tmpl]
+route:
+  receiver: default
+  group_by: [alertname, cluster]
+  group_wait: 10s
+  repeat_interval: 4h
+  routes:
+  - matchers: [severity="critical", team=~"shop|mail"]
+    receiver: shop
+    continue: true
+    group_by: ['...']
+  - match: {service: database}
+    match_re: {cluster: "eu-.*"}
+    receiver: database
+    mute_time_intervals: [nights]
+    routes:
+    - matchers: ['{severity=info, owner!="a b"}']
+      receiver: quiet
+  - matchers: [team = web]
+receivers:
+- name: default
+  email_configs: [{to: ops@example.com}]
+- name: shop
+  slack_configs: [{channel: '#shop'}]
+  pagerduty_configs: [{routing_key: another-secret}]
+- name: database
+  webhook_configs: [{url: "http://127.0.0.1:9/hook"}]
+- name: quiet
+inhibit_rules:
+- source_matchers: [alertname="NodeDown"]
+  target_match_re: {severity: warning|info}
+  equal: [node]
+time_intervals:
+- name: nights
+  time_intervals:
+  - times: [{start_time: '22:00', end_time: '24:00'}]
+    weekdays: ['monday:friday']
+    days_of_month: ['1:5', '-1']
+    location: Europe/Berlin
+"""
+MORE = """
+people: {ada: {permission: admin, email: ada@example.com, slack: U0000001}}
+severities: {critical: [email]}
+channels:
+  email: {host: 127.0.0.1, tls: "off", from_address: tocsin@example.com}
+  slack: {bot_token: xoxb-1, app_token: xapp-1}
+  webhook: {urls: {database: "https://example.com/hook"}, keys: {database: a-key-of-sixteen-chars}}
+"""
+CHANNEL = "C012ABCDEF"
+ALERTS = [
+    "alertname=A severity=critical team=shop",
+    "alertname=A severity=critical team=shop service=database cluster=eu-1",
+    "alertname=A service=database cluster=us-1",
+    "alertname=A service=database cluster=eu-1 severity=info",
+    "alertname=A service=database cluster=eu-1 severity=info owner=a",
+    "alertname=A team=web",
+    "alertname=A team=webs",
+    "severity=critical",
+]
+
+
+@pytest.fixture
+def theirs(tmp_path: Path) -> Path:
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(ALERTMANAGER)
+    return path
+
+
+def run(path: Path) -> int:
+    try:
+        main(["import", "alertmanager", str(path)])
+    except SystemExit as ended:
+        return int(ended.code or 0)
+    return 0
+
+
+def completed(printed: str, folder: Path) -> Playbook:
+    """Add what is ours to add, and read it as `tocsin check` does."""
+    path = folder / "config.yaml"
+    ours = printed.replace("primary: []", "primary: [ada]").replace("'#shop'", CHANNEL)
+    path.write_text(ours + MORE)
+    return playbook(read_config(path, {}))
+
+
+def test_it_is_a_sound_configuration_and_says_what_is_lost(
+    theirs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(theirs) == 0
+    said = capsys.readouterr()
+    found = completed(said.out, tmp_path)
+    assert found.resolve_timeout.total_seconds() == 180
+    assert len(found.inhibit) == 1
+    assert set(found.intervals) == {"nights"}
+    assert {room.address for room in found.policies["shop"].rooms} == {CHANNEL}
+    for lost in ("slack_api_url", "templates", "repeat_interval", "pagerduty_configs", "channel"):
+        assert lost in said.err, lost
+    assert "a-secret" not in said.out + said.err
+    assert "another-secret" not in said.out + said.err
+
+
+async def test_alerts_go_the_way_that_amtool_says(
+    theirs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run(theirs)
+    found = completed(capsys.readouterr().out, tmp_path)
+    for alert in ALERTS:
+        words = alert.split()
+        process = await asyncio.create_subprocess_exec(
+            *(program("amtool"), "config", "routes", "test", f"--config.file={theirs}", *words),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        said, _ = await process.communicate()
+        labels = Labels.of(dict(word.split("=") for word in words))
+        policies = [branch.key.policy for branch in branches_of(labels, found)]
+        assert ",".join(policies) == said.decode().strip(), alert
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("receivers: []", "expected a `route`"),
+        ("route: [1]", "expected a mapping"),
+        ("route: {receiver: a, routes: [{matchers: ['x']}]}", "expected a matcher"),
+        ("route: {receiver: a, routes: [{matchers: ['x=~\"(\"']}]}", "RE2"),
+        ("route: {receiver: a}\nreceivers: {}", "expected a list"),
+    ],
+)
+def test_what_is_none_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, why: str
+) -> None:
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(text)
+    assert run(path) == 2
+    assert why in capsys.readouterr().err
+
+
+def test_what_is_printed_is_yaml(theirs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(theirs)
+    top = YAML(typ="safe").load(capsys.readouterr().out)
+    assert list(top) == ["policies", "oncall", "default_policy", "routes", "alerts"]
