@@ -96,13 +96,13 @@ async def _answers(slack: Remote, envelope: str, many: int) -> bool:
 
 # one message a second (12)
 
-CALM, LOUD, PACE = 30, 6, 5.0
+CALM, LOUD, PACE = 30, 6, 3.0
 
 
 async def test_a_storm_at_slacks_pace_and_criticals_overtake(
     found: Found, tmp_path: Path, twilio: Remote, slack: Remote
 ) -> None:
-    """Product and Slack at five times their pace: sixty messages a minute are three hundred."""
+    """Product and Slack at three times their pace, so that a message a second is three."""
     rule = FULL["groups"][0]["rules"][0]
     calm = rule | {"alert": "Calm", "expr": "calm > 90", "labels": {"severity": "informational"}}
     rules = {"groups": [{"name": "all", "interval": "1s", "rules": [calm, rule]}]}
@@ -125,7 +125,7 @@ async def test_a_storm_at_slacks_pace_and_criticals_overtake(
     typed = await slack.ask("command", command="/tocsin", text="alerts", user=SLACK_IDS["ben"])
     assert typed["acks"]
     assert not typed["acks"][0]["late"], "people are answered meanwhile"
-    found_all = await tops(slack, CALM + LOUD, 60)
+    found_all = await tops(slack, CALM + LOUD, 90)
     took = (time.monotonic() - began) * PACE
     print(f"all {len(found_all)} visible after {took:.0f} s of the product's time")
     assert took <= 120
