@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.reports.publish import WORKER
 from tests.bot.reports.shop import Shop
 
 
@@ -13,3 +14,4 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     opened = await Shop.open(tmp_path)
     yield opened
     await opened.close()
+    await WORKER.close()

@@ -1,6 +1,5 @@
 """Reports on a schedule: each moment once, late ones within reason, through crashes and DST."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -8,7 +7,6 @@ import pytest
 
 from bot.discreet import Discreet
 from bot.reports import schedule as scheduling
-from bot.reports.publish import WORKER
 from bot.reports.schedule import Schedule, Schedules
 from routing.delivery.channel import ChannelKind, Message, Receipt, TryLater
 from routing.delivery.report import Finished
@@ -98,9 +96,8 @@ class Office:
 
 
 @pytest.fixture
-async def office(shop: Shop) -> AsyncIterator[Office]:
-    yield Office(shop)
-    await WORKER.close()
+def office(shop: Shop) -> Office:
+    return Office(shop)
 
 
 async def test_it_comes_at_its_time_once(office: Office) -> None:

@@ -67,10 +67,9 @@ async def test_a_message_is_found_by_the_providers_name(database: Database) -> N
     async with database.transaction() as tx:
         await outbox.enqueue(tx, message(incident=None, channel="sms", provider_id="SM1"))
         found = await outbox.by_provider(tx, "sms", "SM1")
-        assert found is not None
-        assert found.provider_id == "SM1"
-        assert await outbox.by_provider(tx, "voice", "SM1") is None
-        assert await outbox.by_provider(tx, "sms", "") is None
+        assert [it.provider_id for it in found] == ["SM1"]
+        assert await outbox.by_provider(tx, "voice", "SM1") == []
+        assert await outbox.by_provider(tx, "sms", "") == []
 
 
 async def test_an_upgrade_trusts_the_numbers_that_were_reached(url: str, tmp_path: Path) -> None:
