@@ -29,11 +29,16 @@ def read_config(path: Path, environ: Environ[str, str]) -> Config:
     Raises ConfigError with every fault, one a line: file:line:column, the path to the key, what
     was found, what is right, the nearest guess. No secret is ever shown.
     """
+    return config_of(read_document(path), path.parent, environ)
+
+
+def config_of(document: Node, folder: Path, environ: Environ[str, str]) -> Config:
+    """Check a configuration that has been read from a file in `folder`; raises as `read_config`."""
     faults = Faults()
-    top = faults.mapping(read_document(path), "a mapping of sections such as people and policies")
+    top = faults.mapping(document, "a mapping of sections such as people and policies")
     faults.raise_all()
     assert top is not None
-    reader = _Reader(top, path.parent, environ, faults)
+    reader = _Reader(top, folder, environ, faults)
     plain = reader.values.plain(top, Config)
     plain["channels"] = reader.opened()
     plain.setdefault("storage", {})
@@ -49,18 +54,14 @@ def read_config(path: Path, environ: Environ[str, str]) -> Config:
     return config
 
 
-def rule_files_of(path: Path) -> tuple[Path, ...]:
-    """Return the rule files that a configuration names, as far as it can be read."""
-    try:
-        top = read_document(path)
-    except ConfigError:
-        return ()
-    patterns = top.get("rules") if isinstance(top, Mapping) else None
+def rule_files_of(document: Node, folder: Path) -> tuple[Path, ...]:
+    """Return the rule files that a configuration in `folder` names, as far as it can be read."""
+    patterns = document.get("rules") if isinstance(document, Mapping) else None
     found = [
-        path.parent / name
+        folder / name
         for node in (patterns if isinstance(patterns, Sequence) else ())
         if isinstance(node, Scalar)
-        for name in sorted(glob(node.text, root_dir=path.parent, recursive=True))
+        for name in sorted(glob(node.text, root_dir=folder, recursive=True))
     ]
     return tuple(dict.fromkeys(file for file in found if file.is_file()))
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.config.config import Config
-from bot.config.read import read_config, rule_files_of
+from bot.config.read import config_of, rule_files_of
 from routing.rules.read import read_rules
 from routing.rules.rule import RuleGroup
-from storage.documents import Faults
+from storage.documents import Faults, read_document
 from storage.errors import ConfigError
 
 
@@ -32,9 +32,10 @@ class Whole:
 
 def read_whole(path: Path, environ: Mapping[str, str]) -> Whole:
     """Read the configuration and its rules; raises ConfigError with every fault of all files."""
-    faults, files = Faults(), rule_files_of(path)
+    faults, document = Faults(), read_document(path)
+    files = rule_files_of(document, path.parent)
     try:
-        config = read_config(path, environ)
+        config = config_of(document, path.parent, environ)
     except ConfigError as error:
         faults.take(error)
     try:

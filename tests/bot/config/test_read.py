@@ -9,6 +9,7 @@ from bot.config.config import Config
 from bot.config.fields import Listen, parse_matcher
 from bot.config.read import rule_files_of
 from bot.config.secret import Secret, basic
+from storage.documents import read_document
 from storage.model.alert import Severity
 from tests.bot.config.town import ENVIRON, SOUND, faults, read
 
@@ -53,7 +54,7 @@ console:
     assert list(map(str, config.routes[0].match)) == ['severity="critical"', 'team!="shop"']
     assert config.severities == {Severity.WARNING: ("chat", "sms")}
     assert config.people["ada"].phone == "+4930901820"
-    assert rule_files_of(tmp_path / "config.yaml") == config.rule_files
+    assert rule_files_of(read_document(tmp_path / "config.yaml"), tmp_path) == config.rule_files
 
 
 def test_names_and_numbers_that_yaml_would_mistake_stay_text(tmp_path: Path) -> None:
