@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from routing.alerts.intervals import Hours
 from routing.alerts.mute import Mutes, by_time
 from routing.alerts.place import worded
 from routing.alerts.route import Branch, branches_of
 from routing.incidents.effects import PageStep
+from routing.incidents.timeline import named
 from routing.oncall.expand import Roster, asked_by
 from storage.model.alert import Severity
 from storage.model.labels import Labels
@@ -38,18 +40,17 @@ class Way:
     steps: tuple[Asked, ...]
 
 
-def ways_of(
-    labels: Labels, roster: Roster, mutes: Mutes, now_active: frozenset[str]
-) -> tuple[Way, ...]:
+def ways_of(labels: Labels, roster: Roster, mutes: Mutes, hours: Hours) -> tuple[Way, ...]:
     """Say which ways an alert with these labels would go, whom each would ask.
 
-    mutes: the silences and windows that are on.  now_active: names of the time intervals that are.
+    mutes: the silences and windows that are on.  hours: the time intervals that are.
     Inhibition is not looked at: it depends on what else fires.
     """
-    silenced = tuple(worded(mute) for mute in mutes.of(labels))
+    people = roster.playbook.people
+    silenced = tuple(named(worded(mute), people) for mute in mutes.of(labels))
     found = []
     for branch in branches_of(labels, roster.playbook):
-        time = by_time(branch.mute, branch.active, now_active)
+        time = by_time(branch.mute, branch.active, hours)
         quiet = (*silenced, worded(time)) if time else silenced
         severity = Severity.read(labels.get("severity"))
         found.append(Way(branch=branch, quiet=quiet, steps=_steps(branch, severity, roster)))

@@ -43,7 +43,7 @@ def standing(incident: Incident, people: People, now: datetime) -> str:
             until = clock_time(incident.snoozed_until, now)
             return f"snoozed until {until}" + (f" by {owner}" if owner else "")
         case Status.MUTED if incident.muted:
-            return f"muted, {incident.muted}"
+            return f"muted, {named(incident.muted, people)}"
         case Status.RESOLVED if incident.resolved_by is not None:
             return f"resolved by {name_of(incident.resolved_by, people)}"
         case Status.TRIGGERED if incident.undelivered:

@@ -12,6 +12,7 @@ from bot.doors.alert_json import read_texts, read_time, readable
 from bot.ingest.format import BadPayload
 from bot.web.alertmanager_json import matcher_of
 from routing.alerts.dedupe import as_told
+from routing.alerts.intervals import Hours
 from routing.alerts.mute import by_time
 from routing.alerts.route import Branch
 from storage.errors import QueryError
@@ -34,9 +35,9 @@ class Seen:
     times: tuple[str, ...]
 
     @classmethod
-    def of(cls, branches: Sequence[Branch], now_active: frozenset[str]) -> "Seen":
-        """Look at the ways of an alert. now_active: names of the time intervals that are on."""
-        mutes = [by_time(branch.mute, branch.active, now_active) for branch in branches]
+    def of(cls, branches: Sequence[Branch], hours: Hours) -> "Seen":
+        """Look at the ways of an alert. hours: the time intervals that are on."""
+        mutes = [by_time(branch.mute, branch.active, hours) for branch in branches]
         times = tuple(dict.fromkeys(mute.id for mute in mutes if mute)) if all(mutes) else ()
         return cls(tuple(dict.fromkeys(branch.key.policy for branch in branches)), times)
 

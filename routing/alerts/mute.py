@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from routing.alerts.guarded import names_exactly
+from routing.alerts.intervals import Hours
 from routing.alerts.windows import span_at
 from storage.model.labels import Labels, MatchOp
 from storage.model.silence import Mute, MuteKind, Silence, SilenceKind
@@ -82,15 +83,14 @@ def _window(silence: Silence) -> str:
     return f"maintenance {silence.uuid}"
 
 
-def by_time(mute: Sequence[str], active: Sequence[str], now_active: frozenset[str]) -> Mute | None:
+def by_time(mute: Sequence[str], active: Sequence[str], hours: Hours) -> Mute | None:
     """Say whether it is no time for a route: one of `mute` is on, or `active` are and none is on.
 
-    mute, active: names of time intervals.  now_active: those that contain the present moment.
+    mute, active: names of time intervals.  The answer ends when the route is heard again.
     """
-    for name in mute:
-        if name in now_active:
-            return Mute(kind=MuteKind.TIME, by=f"the time interval {name}", id=name)
-    if active and not now_active.intersection(active):
-        names = ", ".join(active)
-        return Mute(kind=MuteKind.TIME, by=f"it is outside {names}", id=active[0])
-    return None
+    on = next((name for name in mute if name in hours.on), None)
+    if on is None and (not active or hours.on.intersection(active)):
+        return None
+    by = f"it is outside {', '.join(active)}" if on is None else f"the time interval {on}"
+    until = hours.heard_at(mute, active)
+    return Mute(kind=MuteKind.TIME, by=by, until=until, id=on or active[0])

@@ -209,7 +209,7 @@ def state(scene: Scene) -> str:
         case Status.RESOLVED:
             words = _resolved(scene)
     if incident.muted and incident.status.is_open:
-        words += f", {flat(incident.muted)}"
+        words += f", {flat(named(incident.muted, scene.playbook.people))}"
     if incident.no_data_since and incident.status.is_open:
         words += f", no data since {moment(incident.no_data_since, scene.now)}"
     return f"{words}, not delivered" if incident.undelivered else words

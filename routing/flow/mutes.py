@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.alerts.inhibit import hidden_by, sides_of
-from routing.alerts.intervals import active_at
+from routing.alerts.intervals import Hours, active_at
 from routing.alerts.mute import Mutes
 from routing.flow.moment import Moment
 from storage.model.labels import Fingerprint
@@ -18,10 +18,10 @@ from storage.sql import inhibitions, silences, standing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MutesNow:
-    """Everything that mutes at one moment. times: names of the intervals that are on."""
+    """Everything that mutes at one moment. times: the intervals that are on."""
 
     mutes: Mutes
-    times: frozenset[str]
+    times: Hours
 
 
 async def read_mutes(tx: AsyncConnection, moment: Moment) -> MutesNow:

@@ -117,5 +117,5 @@ def _by_time(it: Standing, moment: Moment) -> bool:
 
 def _signature(muting: MutesNow, moment: Moment) -> Signature:
     playbook = moment.playbook
-    ways = (playbook.routes, playbook.default) if playbook.intervals else ()
-    return (muting.mutes.signature(), muting.times, rules_key(playbook.inhibit), ways)
+    ways = (playbook.routes, playbook.default, playbook.intervals) if playbook.intervals else ()
+    return (muting.mutes.signature(), muting.times.on, rules_key(playbook.inhibit), ways)

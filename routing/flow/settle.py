@@ -8,7 +8,7 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.alerts.group import summed_up
-from routing.alerts.intervals import active_at
+from routing.alerts.intervals import Hours, active_at
 from routing.alerts.mute import by_time
 from routing.alerts.place import place_of
 from routing.alerts.route import Branch, branches_of
@@ -91,7 +91,7 @@ async def _decided(tx: AsyncConnection, tidings: Tidings, moment: Moment) -> lis
     return decisions + await _changed(tx, tidings.incidents, moment)
 
 
-def _times(it: Standing, ways: Iterable[Branch], times: frozenset[str]) -> tuple[Mute, ...]:
+def _times(it: Standing, ways: Iterable[Branch], times: Hours) -> tuple[Mute, ...]:
     """Return the times of the day that mute an alert on any of its ways, each once."""
     if not it.alert.is_firing:
         return ()
@@ -100,7 +100,7 @@ def _times(it: Standing, ways: Iterable[Branch], times: frozenset[str]) -> tuple
 
 
 def _mute_in(
-    mutes: Sequence[Mute], ways: Mapping[str, Branch], times: frozenset[str], group: str
+    mutes: Sequence[Mute], ways: Mapping[str, Branch], times: Hours, group: str
 ) -> Mute | None:
     """Say who mutes an alert in one group: somebody everywhere, or the time there."""
     if mutes:

@@ -62,13 +62,6 @@ async def of_incidents(
     return found
 
 
-async def firing(tx: AsyncConnection) -> list[Alert]:
-    """Return every alert that fires now, the oldest first; each once, from its newest incident."""
-    query = select(alerts).where(FIRING).order_by(alerts.c.incident)
-    newest = {row.fingerprint: _alert(row) for row in await tx.execute(query)}
-    return sorted(newest.values(), key=lambda alert: (alert.starts_at, alert.fingerprint))
-
-
 async def holders(
     tx: AsyncConnection, fingerprints: Collection[Fingerprint]
 ) -> dict[Fingerprint, list[Held]]:

@@ -87,10 +87,3 @@ async def uncover(tx: AsyncConnection, resolved: Collection[Fingerprint]) -> lis
         query = select(silences).where(silences.c.id.in_(ids), ~left)
         done += map(_silence, await tx.execute(query.order_by(silences.c.id)))
     return done
-
-
-async def covered(tx: AsyncConnection, id: SilenceId) -> list[Fingerprint]:
-    """Return the alerts for whose end a silence "until resolved" still waits."""
-    query = select(silence_covers.c.fingerprint).where(silence_covers.c.silence == id)
-    ordered = query.order_by(silence_covers.c.fingerprint)
-    return [Fingerprint(key) for key in (await tx.execute(ordered)).scalars()]

@@ -1,6 +1,6 @@
 """Alerts as they stand: every alert that any source told, by its fingerprint."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import fields
 from typing import Any
 
@@ -106,16 +106,3 @@ async def expired(tx: AsyncConnection, now: Steady, limit: int) -> list[Standing
 async def count_firing(tx: AsyncConnection) -> int:
     """Return how many alerts fire, heard or not."""
     return await tx.scalar(select(func.count()).select_from(standing).where(STANDS)) or 0
-
-
-async def set_mutes(tx: AsyncConnection, rows: Sequence[Standing]) -> None:
-    """Note why alerts are not heard, and which groups are to hear of them later."""
-    if not rows:
-        return
-    statement = update(standing).where(standing.c.fingerprint == bindparam("key"))
-    statement = statement.values(mutes=bindparam("new_mutes"), waiting=bindparam("new_waiting"))
-    told = [
-        {"key": it.fingerprint, "new_mutes": it.mutes, "new_waiting": it.waiting}
-        for it in sorted(rows, key=lambda it: it.fingerprint)
-    ]
-    await tx.execute(statement, told)

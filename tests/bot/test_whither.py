@@ -95,7 +95,7 @@ def test_what_is_silenced_says_by_whom() -> None:
         updated_at=NOON,
     )
     lines = said("alertname=Slow", mutes=Mutes.at([silence], NOON))
-    assert "  quiet now: silence 3 by ada until 2026-03-02 13:00 UTC" in lines
+    assert "  quiet now: silence 3 by Ada until 2026-03-02 13:00 UTC" in lines
 
 
 def test_several_ways_are_several_paragraphs() -> None:

@@ -33,7 +33,7 @@ async def test_by_labels_it_stops_what_rings_and_begins_again_at_its_end(square:
     await square.town.turn()
     assert (await square.town.incident()).status is Status.MUTED
     shown = await square.say("alerts")
-    assert "muted, silence 1 by ada until 2026-03-02 14:00 UTC" in str(shown)
+    assert "muted, silence 1 by Ada until 2026-03-02 14:00 UTC" in str(shown)
     assert await record(square) == [
         'silence 1 on service="checkout" until 2026-03-02 14:00 UTC: planned work by ada'
     ]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -181,16 +182,61 @@ TIMES = [
 def test_times_of_the_day(times: Times, holds: bool) -> None:
     """Noon UTC of Monday, the second of March 2026."""
     assert times.contains(NOON) is holds
-    assert active_at({"it": (times,), "never": ()}, NOON) == ({"it"} if holds else set())
+    assert active_at({"it": (times,), "never": ()}, NOON).on == ({"it"} if holds else set())
 
 
-def test_a_route_is_quiet_within_the_one_and_outside_the_other() -> None:
-    assert by_time(["nights"], [], frozenset({"nights"})) is not None
-    assert by_time(["nights"], [], frozenset()) is None
-    assert by_time([], ["office", "weekend"], frozenset({"weekend"})) is None
-    outside = by_time([], ["office"], frozenset({"weekend"}))
-    assert outside is not None
-    assert (outside.kind, outside.by) == (MuteKind.TIME, "it is outside office")
+NIGHTS = Times(minutes=(Range(0, 360), Range(1320, 1440)), zone="Europe/Berlin")
+OFFICE = Times(minutes=(Range(540, 1020),), weekdays=(Range(1, 5),), zone="Europe/Berlin")
+WEEKEND = Times(weekdays=(Range(6, 6), Range(0, 0)), zone="Europe/Berlin")
+BY_NAME = {"nights": (NIGHTS,), "office": (OFFICE,), "weekend": (WEEKEND,), "any": (Times(),)}
+
+
+# fmt: off
+QUIET = [
+    # muted at these times, heard at those; at; by what, until
+    pytest.param(["nights"], [], (2, 12, 0), None, id="by-day"),
+    pytest.param(["nights"], [], (2, 22, 30),
+                 ("the time interval nights", (3, 5, 0)), id="over-midnight"),
+    pytest.param(["nights", "weekend"], [], (6, 22, 0),
+                 ("the time interval nights", (9, 5, 0)), id="one-goes-over-into-the-other"),
+    pytest.param([], ["office", "weekend"], (7, 12, 0), None, id="one-of-them-is-on"),
+    pytest.param([], ["office", "nights"], (6, 16, 30),
+                 ("it is outside office, nights", (6, 21, 0)), id="until-one-begins"),
+    pytest.param([], ["office"], (27, 17, 0),
+                 ("it is outside office", (30, 7, 0)), id="summer-time"),
+    pytest.param(["any"], [], (2, 12, 0), ("the time interval any", None), id="never"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("mute", "active", "at", "said"), QUIET)
+def test_a_route_is_quiet_within_the_one_and_outside_the_other(
+    mute: list[str],
+    active: list[str],
+    at: tuple[int, int, int],
+    said: tuple[str, tuple[int, int, int] | None] | None,
+) -> None:
+    """Days of March 2026 in UTC; the second is a Monday, clocks are set on the 29th."""
+    found = by_time(mute, active, active_at(BY_NAME, datetime(2026, 3, *at, 7, tzinfo=UTC)))
+    until = found.until if found else None
+    assert (found and (found.by, until and (until.day, until.hour, until.minute))) == said
+    assert found is None or found.kind is MuteKind.TIME
+
+
+def test_the_end_of_a_quiet_time_is_found_minute_by_minute_too() -> None:
+    """Around both changes of the clocks, against the plain way of looking at every minute."""
+    odd = Times(minutes=(Range(90, 150),), zone="Europe/Berlin")
+    at = partial(active_at, {"odd": (odd,), "nights": (NIGHTS,)})
+    for day in (datetime(2026, 3, 28, 20, tzinfo=UTC), datetime(2026, 10, 24, 20, tzinfo=UTC)):
+        for step in range(0, 24 * 60, 13):
+            now = day + timedelta(minutes=step)
+            for mute, active in ((["odd"], []), (["nights"], []), ([], ["odd"])):
+                found = by_time(mute, active, at(now))
+                if found is None:
+                    continue
+                later = (now + timedelta(minutes=n) for n in range(1, 3 * 24 * 60))
+                quiet = partial(by_time, mute, active)
+                assert found.until == next(it for it in later if not quiet(at(it)))
 
 
 RULE = InhibitRule(

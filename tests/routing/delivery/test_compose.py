@@ -70,7 +70,7 @@ STATES = [
     pytest.param(scene(status=Status.SNOOZED, owner=BOB, until=NOON + timedelta(days=1)),
         "snoozed by Bob until 2026-03-03 12:00 UTC", id="snoozed-to-tomorrow"),
     pytest.param(scene(status=Status.MUTED, muted="silence 1 by ada until 12:30 UTC"),
-        "muted, silence 1 by ada until 12:30 UTC", id="muted"),
+        "muted, silence 1 by Ada until 12:30 UTC", id="muted"),
     pytest.param(scene(**ACKED, muted="NodeDown"), "acknowledged by Ada, NodeDown",
         id="acknowledged-and-muted"),
     pytest.param(scene(**OVER), "resolved by itself after 12 min", id="by-itself"),

@@ -85,9 +85,10 @@ async def test_what_rings_stops_and_begins_again_at_the_end(here: Town) -> None:
     await here.turn(1)
     incident = await here.incident()
     said = "silence 1 by ada until 2026-03-02 13:00 UTC"
+    in_words = "silence 1 by Ada until 2026-03-02 13:00 UTC"
     assert (incident.status, incident.muted) == (Status.MUTED, said)
     assert await here.running() == []
-    assert dict(here.slack.rooms[-1].message.facts)["State"] == f"muted, {said}"
+    assert dict(here.slack.rooms[-1].message.facts)["State"] == f"muted, {in_words}"
     await here.turn(3_400, by=600)
     assert [sent.key for sent in here.sms.pages] == ["incident/1/round/0/step/0/ada/sms"]
     await here.turn(200, by=10)
@@ -244,7 +245,7 @@ async def test_intervals_that_a_reload_takes_away_keep_nothing_quiet(here: Town)
     here.playbook.swap(replace(here.playbook(), routes=(way,), intervals={"noon": (noon,)}))
     await here.fire(alert())
     await here.turn(120, by=30)
-    assert (await here.incident()).muted == "the time interval noon"
+    assert (await here.incident()).muted == "the time interval noon until 2026-03-02 13:00 UTC"
     assert [mute.kind for mute in (await stands(here, alert())).mutes] == [MuteKind.TIME]
     here.playbook.swap(replace(here.playbook(), routes=(), intervals={}))
     here.restart()

@@ -52,7 +52,6 @@ async def test_the_last_word_counts(database: Database) -> None:
         assert resolved in found[ONE]
         assert [it.name for it in found[TWO]] == ["Late"]
         assert found[IncidentId(3)] == []
-        assert [it.name for it in await alerts.firing(tx)] == ["Other", "Late"]
 
 
 async def test_the_incidents_that_have_an_alert(database: Database) -> None:
@@ -72,10 +71,3 @@ async def test_the_incidents_that_have_an_alert(database: Database) -> None:
         ],
         Fingerprint("unknown"): [],
     }
-
-
-async def test_one_that_fires_in_two_incidents_is_told_once(database: Database) -> None:
-    await two_incidents(database)
-    async with database.transaction() as tx:
-        await alerts.upsert_many(tx, [(ONE, alert()), (TWO, alert(value=2.0))])
-        assert await alerts.firing(tx) == [alert(value=2.0)]

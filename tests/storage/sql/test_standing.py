@@ -98,9 +98,7 @@ async def test_pages_of_firing_alerts_and_their_mutes(database: Database) -> Non
     every = sorted((plain(f"A{n}") for n in range(5)), key=lambda it: it.fingerprint)
     muted = replace(every[0], mutes=MUTES[1:], waiting=("a",))
     async with database.transaction() as tx:
-        await standing.upsert_many(tx, every)
-        await standing.set_mutes(tx, [muted])
-        await standing.set_mutes(tx, [])
+        await standing.upsert_many(tx, [muted, *every[1:]])
         first = await standing.firing_after(tx, "", 3)
         rest = await standing.firing_after(tx, first[-1].fingerprint, 3)
         held = await standing.firing_after(tx, "", 9, only_held_back=True)
