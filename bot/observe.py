@@ -14,6 +14,7 @@ from prometheus_client.exposition import generate_latest
 
 from bot.loops import Loop
 from bot.observe_rules import rule_families
+from bot.web.alertmanager_json import SPOKEN
 from routing.flow.judge_seat import JudgeStatus
 from storage.clock import Clock, Steady
 from storage.model.incident import Status
@@ -91,6 +92,7 @@ class Observations:
         return generate_latest(self._registry)
 
     def _families(self) -> Iterator[Metric]:
+        yield _spoken()
         yield from self._sample_families()
         yield from self._delivery_families()
         if self._judging is not None:
@@ -166,6 +168,14 @@ def _reload_families(reloads: Reloads) -> Iterator[Metric]:
             "Timestamp of the last successful configuration reload.",
             value=reloads.succeeded_at,
         )
+
+
+def _spoken() -> GaugeMetricFamily:
+    """Say which Alertmanager is spoken: karma asks here before it asks anything else."""
+    help_ = "The Alertmanager whose API is spoken here."
+    told = GaugeMetricFamily("alertmanager_build_info", help_, labels=("version",))
+    told.add_metric([SPOKEN], 1.0)
+    return told
 
 
 def _gauge(name: str, help_: str, labels: Iterable[str]) -> GaugeMetricFamily:

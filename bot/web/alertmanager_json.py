@@ -3,6 +3,7 @@
 Source: Alertmanager's openapi.yaml, https://github.com/prometheus/alertmanager (api/v2).
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,10 @@ from storage.model.standing import Standing
 
 Json = dict[str, Any]
 
+SPOKEN = "0.27.0"
+"""The Alertmanager whose API is spoken; clients choose their requests by it."""
+URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[\w\-.~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*", re.A)
+"""What clients read as an address; a link that is none makes them refuse the whole answer."""
 REGEX = (MatchOp.REGEX, MatchOp.NOT_REGEX)
 EQUAL = (MatchOp.EQUAL, MatchOp.REGEX)
 FAR = datetime(9999, 12, 31, tzinfo=UTC)
@@ -34,10 +39,11 @@ def alert_json(
         by.setdefault(mute.kind, []).append(mute.id)
     silenced = [*by.get(MuteKind.SILENCE, ()), *by.get(MuteKind.MAINTENANCE, ())]
     inhibited = by.get(MuteKind.INHIBITED, [])
+    link = alert.generator_url
     return {
         "labels": dict(alert.labels),
         "annotations": dict(alert.annotations),
-        "generatorURL": alert.generator_url,
+        **({"generatorURL": link} if URI.fullmatch(link) else {}),
         "startsAt": time_json(alert.starts_at),
         "endsAt": time_json(ends),
         "updatedAt": time_json(it.updated_at),

@@ -19,7 +19,13 @@ from starlette.routing import Route
 from bot.doors.alert_json import read_each
 from bot.ingest.format import BadPayload, TooLarge
 from bot.web.alertmanager_asked import Seen, alert_of, asked_of, silence_asked
-from bot.web.alertmanager_json import alert_json, group_json, silence_json, time_json
+from bot.web.alertmanager_json import (
+    SPOKEN,
+    alert_json,
+    group_json,
+    silence_json,
+    time_json,
+)
 from bot.web.auth import Readers
 from bot.web.ingest import IN_A_THREAD, counted, read_body
 from bot.web.ingest import Door as Gate
@@ -36,8 +42,6 @@ from storage.model.standing import Standing
 from storage.sql import silences, standing
 
 ROOT = "/api/v2"
-SPOKEN = "0.27.0"
-"""The Alertmanager whose API is spoken; clients choose their requests by it."""
 VIA = "alertmanager api"
 MOST_TOLD = 20
 """Refused alerts that an answer names; the others are counted."""
