@@ -4,7 +4,7 @@ from datetime import datetime
 
 from routing.recurrence import Recurrence
 from routing.rules.lifecycle import Now
-from storage.model.alert import Alert, Category
+from storage.model.alert import Alert, Category, Origin
 from storage.model.heartbeat import Heartbeat, Pulse
 from storage.model.labels import Labels
 from storage.units import format_duration
@@ -54,7 +54,13 @@ def alert_of(heartbeat: Heartbeat, pulse: Pulse, name: str, at: datetime) -> Ale
         "last_well": heard,
         "said": pulse.said,
     }
-    return Alert(labels=Labels.of(labels), annotations=Labels.of(told), starts_at=at, source=SOURCE)
+    return Alert(
+        labels=Labels.of(labels),
+        annotations=Labels.of(told),
+        starts_at=at,
+        source=SOURCE,
+        origin=Origin(door="heartbeat"),
+    )
 
 
 def expected_words(heartbeat: Heartbeat) -> str:

@@ -16,11 +16,12 @@ from routing.alerts.intervals import Hours
 from routing.alerts.mute import by_time
 from routing.alerts.route import Branch
 from storage.errors import QueryError
-from storage.model.alert import Alert
+from storage.model.alert import Alert, Origin
 from storage.model.labels import Labels, Matcher, MatchOp
 from storage.model.silence import MuteKind, Silence, SilenceId
 from storage.model.standing import Standing
 
+ORIGIN = Origin(door="alertmanager")
 MOST_MATCHERS, LONGEST_COMMENT = 100, 2_000
 
 
@@ -128,6 +129,7 @@ def alert_of(entry: Any, source: str, now: datetime, resolve_timeout: timedelta)
         starts_at=starts,
         ends_at=ends,
         generator_url=readable(link, "generatorURL"),
+        origin=ORIGIN,
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from bot.web.ingest import Door as Gate
 from bot.web.parts import Parts
 from routing.flow.hear import Hearing
 from routing.plugins import collect
+from storage.model.alert import Origin
 
 log = structlog.get_logger(__name__)
 
@@ -56,7 +58,7 @@ def _route(door: Door, gate: Gate, parts: Parts, hearing: Hearing) -> Route:
                     mapping=parts.keys().mappings.get(source),
                 )
                 arrived = await _read(door, request, body, caller, parts.limits.unpacked_bytes)
-                await _take(arrived, source, hearing)
+                await _take(door, arrived, source, hearing)
         return _answer(door, source, arrived)
 
     return Route(door.path, receive, methods=["POST"], name=f"door {door.name}")
@@ -98,9 +100,12 @@ async def _read(door: Door, request: Request, body: bytes, caller: Caller, limit
     return await asyncio.to_thread(read)
 
 
-async def _take(arrived: Arrived, source: str, hearing: Hearing) -> None:
+async def _take(door: Door, arrived: Arrived, source: str, hearing: Hearing) -> None:
     if arrived.alerts or arrived.keyed or arrived.over:
-        await hearing.alerts(source, arrived.alerts, arrived.keyed, arrived.over)
+        by = Origin(door=door.name)
+        alerts = [replace(alert, origin=by) for alert in arrived.alerts]
+        keyed = {key: replace(alert, origin=by) for key, alert in arrived.keyed.items()}
+        await hearing.alerts(source, alerts, keyed, arrived.over)
     await hearing.taken_up(source, arrived.taken_up)
     await hearing.changes(arrived.changes)
 

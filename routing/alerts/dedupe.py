@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from storage.model.alert import Alert, AlertStatus
+from storage.model.alert import Alert, AlertStatus, Origin
 from storage.model.labels import Fingerprint, Labels
 from storage.model.standing import Known
 
@@ -78,6 +78,7 @@ def as_told(
     starts_at: datetime | None = None,
     ends_at: datetime | None = None,
     generator_url: str = "",
+    origin: Origin = Origin(),  # noqa: B008  immutable
 ) -> Alert:
     """Read an alert from outside as Alertmanager does; all times aware UTC.
 
@@ -97,4 +98,5 @@ def as_told(
         source=source,
         generator_url=generator_url,
         dated=starts_at is not None,
+        origin=origin,
     )

@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from routing.flow.judge_query import Wording
 from routing.rules.lifecycle import Change, Now, RuleState
 from routing.rules.rule import Rule
 from routing.rules.verdict import Moved, fired, retold
-from storage.model.alert import Alert, Trace
+from storage.model.alert import Alert, Origin, Trace
 from storage.model.audit import AuditRow
 from storage.promql.numbers import general
 from storage.units import human_duration
@@ -48,7 +48,7 @@ async def told_of(
         alert, after = move.before.alert if move.before else None, move.after
         if move.change is Change.FIRED and after is not None:
             words = await wording.words(after.labels, after.value or 0.0)
-            alert = fired(after, words, now, trace)
+            alert = replace(fired(after, words, now, trace), origin=_origin(rule))
         elif move.change is not None and alert is not None:
             alert = retold(alert, after, now, trace)
         if move.change is not None and alert is not None:
@@ -56,6 +56,10 @@ async def told_of(
             move = move.telling(alert)
         told.moves.append(move)
     return told
+
+
+def _origin(rule: Rule) -> Origin:
+    return Origin(door="rules", rule=rule.where, group=rule.group, expr=rule.expr)
 
 
 async def _notes(rule: Rule, move: Moved, wording: Wording, now: Now) -> list[AuditRow]:

@@ -61,7 +61,8 @@ async def _hidden(
     for side in await inhibitions.by_keys(tx, keys, source=True):
         sources[side.key].append(side)
     by = {key: other for key, some in sides.items() if (other := hidden_by(some, sources))}
-    names = await _names(tx, set(by.values()))
+    names = {it.fingerprint: it.alert.name for it in alerts}
+    names |= await _names(tx, set(by.values()) - names.keys())
     return {
         key: Mute(kind=MuteKind.INHIBITED, by=f"hidden by {names[other]}", id=other)
         for key, other in by.items()

@@ -96,6 +96,7 @@ class Receiver:
         changed = []
         for alert in news:
             before = known.get(alert.fingerprint)
+            alert = replace(alert, trail=before.trail) if before else alert
             after = stands(alert, moment.now, moment.steady, expired=expired)
             changed.append(replace(after, waiting=before.waiting) if before else after)
         over = [alert.fingerprint for alert in news if not alert.is_firing]

@@ -12,6 +12,7 @@ from routing.alerts.intervals import Hours, active_at
 from routing.alerts.mute import by_time
 from routing.alerts.place import place_of
 from routing.alerts.route import Branch, branches_of
+from routing.alerts.trail import Scribe
 from routing.flow.carry_out import carry_out
 from routing.flow.moment import Moment
 from routing.incidents.decide import Decision
@@ -51,24 +52,26 @@ async def settle(
     times = active_at(moment.playbook.intervals, moment.now)
     held = await alert_rows.holders(tx, [it.fingerprint for it in changed])
     tidings = Tidings(defaultdict(list), defaultdict(list), {})
-    stands = []
+    stands, scribe = [], Scribe(moment.playbook, moment.now)
     for it in changed:
         ways = {str(way.key): way for way in branches_of(it.alert.labels, moment.playbook)}
         tidings.policies |= {group: way.policy for group, way in ways.items()}
+        by_time_too = _times(it, ways.values(), times)
+        every = (*it.mutes, *by_time_too)
+        alert = scribe.noted(it, it.fingerprint in began, ways.values(), every)
         place = place_of(
-            it.alert,
+            alert,
             held[it.fingerprint],
             began=it.fingerprint in began,
             waiting=it.waiting,
             routed=list(ways),
             mute_in=partial(_mute_in, it.mutes, ways, times),
         )
-        for incident, alert in place.told:
-            tidings.incidents[incident].append(alert)
+        for incident, heard in place.told:
+            tidings.incidents[incident].append(heard)
         for group in place.groups:
-            tidings.groups[group].append(it.alert)
-        by_time_too = _times(it, ways.values(), times)
-        stands.append(replace(it, waiting=place.waiting, mutes=(*it.mutes, *by_time_too)))
+            tidings.groups[group].append(alert)
+        stands.append(replace(it, alert=alert, waiting=place.waiting, mutes=every))
     await standing.upsert_many(tx, stands)
     decisions = await _decided(tx, tidings, moment)
     return await carry_out(tx, decisions, moment, actor="tocsin", via=via)

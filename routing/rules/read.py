@@ -90,7 +90,7 @@ class _Reader:
             self.faults.add(mapping.get("interval") or mapping, "the interval must be above 0")
         shared = self._templates(mapping, "labels", labels=True)
         rules = [
-            rule
+            replace(rule, group=name.text if name else "")
             for item in self._items(mapping.get("rules"), "a list of rules")
             if (rule := self._rule(item, shared)) is not None
         ]

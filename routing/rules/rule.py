@@ -48,7 +48,7 @@ class Rule:
     labels, annotations: templates by name, those of the group included.
     clear_when, clear_tree: what must hold before what fires is over: hysteresis; None: nothing.
     shadow:          it is judged and written down, and nobody is told.
-    where:           `file:line:column`.
+    where:           `file:line:column`.   group: the name of its group.
     copy:            which of several rules with the same name, labels and query it is, from 0.
     """
 
@@ -64,6 +64,7 @@ class Rule:
     clear_tree: Expr | None = None
     shadow: bool = False
     where: str = ""
+    group: str = ""
     copy: int = 0
 
     @property

@@ -70,6 +70,21 @@ class Trace:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """By which way an alert came in.
+
+    door:  `rules`, `alertmanager`, `grafana`...; empty where nobody said.
+    rule:  where our own rule that judged it stands (`rules/shop.yaml:12:5`).
+    group: the rule group's name.  expr: the rule's query.
+    """
+
+    door: str = ""
+    rule: str = ""
+    group: str = ""
+    expr: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One alert as its source last told it. Two alerts with equal labels are the same alert.
 
@@ -82,6 +97,8 @@ class Alert:
     expires_at:    aware UTC; resolved then unless told again. None: its source resolves it itself.
     dated:         the source gave the times, so that what comes late can be told from what is new.
     muted:         in an incident: who keeps it from being heard there; empty: nobody.
+    origin:        by which way it came; told only, and kept in its trail.
+    trail:         what was noted on its way; `routing.alerts.trail` writes and reads it.
     """
 
     labels: Labels
@@ -97,6 +114,8 @@ class Alert:
     dated: bool = False
     muted: str = ""
     trace: Trace = field(default_factory=Trace)
+    origin: Origin = field(default=Origin(), compare=False, repr=False)
+    trail: str = field(default="", compare=False, repr=False)
 
     @property
     def fingerprint(self) -> Fingerprint:

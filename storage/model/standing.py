@@ -46,6 +46,7 @@ class Known:
     no_data_since: datetime | None = None
     expired: bool = False
     waiting: tuple[str, ...] = ()
+    trail: str = ""
 
     @property
     def is_firing(self) -> bool:

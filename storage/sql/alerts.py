@@ -19,7 +19,7 @@ TRACE = ("sampled", "stored", "judged")
 
 def _row(incident: IncidentId, alert: Alert) -> dict[str, Any]:
     key = {"incident": incident, "fingerprint": alert.fingerprint}
-    return key | as_row(alert, "trace", "expires_at", "dated") | as_row(alert.trace)
+    return key | as_row(alert, "trace", "origin", "expires_at", "dated") | as_row(alert.trace)
 
 
 def _alert(row: Any) -> Alert:

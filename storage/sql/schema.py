@@ -111,6 +111,7 @@ alerts = Table(
     Column("sampled", Double),
     Column("stored", Double),
     Column("judged", Double),
+    Column("trail", PlainText, nullable=False),
 )
 
 FIRING = alerts.c.status == literal_column("'firing'")
@@ -139,6 +140,7 @@ standing = Table(
     Column("expired", Boolean, nullable=False),
     Column("mutes", MutesText, nullable=False),
     Column("waiting", WordsText, nullable=False),
+    Column("trail", PlainText, nullable=False),
 )
 
 STANDS = standing.c.status == literal_column("'firing'")

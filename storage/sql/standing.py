@@ -20,7 +20,7 @@ SHORT = ("fingerprint", *(field.name for field in fields(Known)))
 
 def _row(it: Standing) -> dict[str, Any]:
     own = {name: getattr(it, name) for name in OWN}
-    return {"fingerprint": it.fingerprint} | as_row(it.alert, "trace", "muted") | own
+    return {"fingerprint": it.fingerprint} | as_row(it.alert, "trace", "muted", "origin") | own
 
 
 def _standing(row: Any) -> Standing:
