@@ -9,6 +9,7 @@ from routing.alerts.intervals import Times
 from routing.catalogue import Catalogue
 from routing.delivery.cap import DailyCap
 from routing.delivery.throttle import ONE_BY_ONE, Pace
+from routing.dependencies import Dependencies
 from storage.model.alert import Severity
 from storage.model.heartbeat import Heartbeat
 from storage.model.labels import Labels, Matcher
@@ -96,6 +97,7 @@ class Playbook:
     silent:      names of further channels that ring nobody (mail).
     pages_only:  names of those that ask and never tell news.
     wants_alerts: names of those whose rooms take the alerts themselves.
+    dependencies: by which services' troubles explain, and hide, others'; empty: none does.
     inhibit:     which alerts hide which.  intervals: times of the day, by name.
     maintenance: windows of the configuration; those that people make are rows.
     limits:      what people may silence.
@@ -122,6 +124,7 @@ class Playbook:
     catalogue: Catalogue = field(default_factory=Catalogue)
     heartbeats: Mapping[str, Heartbeat] = field(default_factory=dict)
     inhibit: tuple[InhibitRule, ...] = ()
+    dependencies: Dependencies = field(default_factory=Dependencies)
     intervals: Mapping[str, tuple[Times, ...]] = field(default_factory=dict)
     maintenance: tuple[Silence, ...] = ()
     limits: SilenceLimits = SilenceLimits()

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from bot.config.fields import MatcherText, PositiveDuration, TimeZone
+from bot.config.fields import MatcherText, PositiveDuration, Switch, TimeZone
 from routing.alerts.inhibit import InhibitRule
 from routing.alerts.intervals import Range, Times
 from routing.alerts.windows import LONGEST_WINDOW, check_rule
@@ -178,12 +178,14 @@ class AlertsSection(_Section):
 
     resolve_timeout: an alert whose source names no end is over unless repeated within this.
     inhibit:         which alerts hide which.
+    inhibit_dependents: a service's trouble hides that of the services that depend on it.
     time_intervals:  name -> entries; routes name them.
     maintenance:     name -> planned window.
     """
 
     resolve_timeout: PositiveDuration = timedelta(minutes=5)
     inhibit: tuple[InhibitSection, ...] = ()
+    inhibit_dependents: Switch = False
     time_intervals: dict[Text, tuple[TimesSection, ...]] = {}
     maintenance: dict[Text, MaintenanceSection] = {}
     silences: SilencesSection = SilencesSection()

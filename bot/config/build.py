@@ -13,6 +13,7 @@ from bot.reports.schedule import Schedule
 from routing.catalogue import Catalogue
 from routing.delivery.cap import DailyCap
 from routing.delivery.throttle import Pace
+from routing.dependencies import Dependencies
 from routing.playbook import BY_SEVERITY, Playbook, Source
 from storage.metrics.remote import RemoteMetrics
 from storage.model.alert import Severity
@@ -25,6 +26,7 @@ DATABASE_FILE = "tocsin.db"
 
 def playbook(config: Config) -> Playbook:
     """Build the playbook; `config` has been checked, so every name refers to something."""
+    services = [it.built(name) for name, it in config.services.items()]
     return Playbook(
         people={PersonId(name): _person(config, name) for name in config.people},
         oncall={
@@ -48,7 +50,8 @@ def playbook(config: Config) -> Playbook:
         wants_alerts=frozenset(n for n, it in config.opened.items() if it.kind.wants_alerts),
         sources=_sources(config),
         resolve_timeout=config.alerts.resolve_timeout,
-        catalogue=Catalogue.of(it.built(name) for name, it in config.services.items()),
+        catalogue=Catalogue.of(services),
+        dependencies=Dependencies.of(services, hides=config.alerts.inhibit_dependents),
         heartbeats={name: it.built(name) for name, it in config.heartbeats.items()},
         failover_after=config.delivery.failover_after,
         caps={

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from bot.config.fields import Url
+from bot.config.fields import Switch, Url
 from storage.model.services import Service
 
 Word = Annotated[str, Field(min_length=1, max_length=200)]
@@ -27,6 +27,7 @@ class ServiceSection(BaseModel):
     runbook: Url | None = None
     dashboards: dict[Word, Url] = {}
     also: tuple[Word, ...] = ()
+    always_heard: Switch = False
 
     def built(self, name: str) -> Service:
         """Return it as routing knows it."""
@@ -39,4 +40,5 @@ class ServiceSection(BaseModel):
             runbook=self.runbook or "",
             dashboards=self.dashboards,
             also=self.also,
+            always_heard=self.always_heard,
         )

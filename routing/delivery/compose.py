@@ -6,7 +6,13 @@ from datetime import datetime, timedelta
 
 from routing.alerts.group import urgent_first
 from routing.delivery.channel import Action, Line, Message
-from routing.delivery.surroundings import change_facts, service_facts, service_links
+from routing.delivery.surroundings import (
+    QUIET_AROUND,
+    Around,
+    change_facts,
+    service_facts,
+    service_links,
+)
 from routing.delivery.words import (
     flat,
     lasting,
@@ -49,6 +55,7 @@ class Scene:
     asked: whom the present step asked.   until: when the acknowledgement or the snooze ends.
     lines: the incident's story, oldest first.   now: aware UTC, when it is said.
     changes: what was changed about its services, the newest first.
+    around:  what else is wrong near it.
     """
 
     incident: Incident
@@ -59,6 +66,7 @@ class Scene:
     asked: tuple[PersonId, ...] = ()
     until: datetime | None = None
     changes: Sequence[Change] = ()
+    around: Around = QUIET_AROUND
 
     def name(self, person: PersonId) -> str:
         """Return how a person is called; their id where the configuration lost them."""
@@ -245,7 +253,7 @@ def _facts(scene: Scene) -> tuple[tuple[str, str], ...]:
     if len(ordered) > 1:
         facts.append(("Alerts", _alerts(ordered)))
     facts += change_facts(scene.changes, started)
-    facts += service_facts(ordered, scene.playbook.catalogue)
+    facts += service_facts(ordered, scene.playbook.catalogue, scene.around)
     return (*facts, *_links(ordered, scene.playbook))
 
 

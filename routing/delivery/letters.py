@@ -14,6 +14,7 @@ from routing.delivery.compose import (
     room_message,
     trouble_message,
 )
+from routing.delivery.surroundings import QUIET_AROUND, Around
 from routing.incidents.decide import Decision
 from routing.incidents.effects import Announce, Hush, Tell, TellAdmins
 from routing.incidents.timeline import named, story
@@ -45,6 +46,7 @@ class Material:
     owed:     every message owed for the incident before this decision.
     until:    when the acknowledgement or the snooze ends.
     changes:  what was changed about the incident's services, the newest first.
+    around:   what else is wrong near it.
     """
 
     decision: Decision
@@ -56,6 +58,7 @@ class Material:
     owed: Sequence[OutboxMessage] = ()
     until: datetime | None = None
     changes: Sequence[Change] = ()
+    around: Around = QUIET_AROUND
 
 
 def letters_of(material: Material) -> tuple[OutboxMessage, ...]:
@@ -91,6 +94,7 @@ def _scene(material: Material) -> Scene:
         asked=tuple(dict.fromkeys(person for person in (*before, *now) if person)),
         until=material.until,
         changes=material.changes,
+        around=material.around,
     )
 
 

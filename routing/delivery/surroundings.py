@@ -1,6 +1,7 @@
 """What an incident's message tells about the service it hits, and what was changed before it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from routing.catalogue import Catalogue
@@ -16,12 +17,29 @@ MOST_CHANGES, MOST_SERVICES, LONGEST = 3, 3, 300
 Fact = tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What else is wrong near an incident.
+
+    hit: service that depends on one of the incident's -> how many of its alerts fire.
+    due: what may explain the incident, in words, such as `DiskFull of database`.
+    """
+
+    hit: Mapping[str, int] = field(default_factory=dict)
+    due: tuple[str, ...] = ()
+
+
+QUIET_AROUND = Around()
+
+
 def services_of(alerts: Sequence[Alert], catalogue: Catalogue) -> tuple[str, ...]:
     """Name the services that these alerts are about, the most urgent alert's first."""
     return tuple(dict.fromkeys(filter(None, (catalogue.name_of(it.labels) for it in alerts))))
 
 
-def service_facts(alerts: Sequence[Alert], catalogue: Catalogue) -> list[Fact]:
+def service_facts(
+    alerts: Sequence[Alert], catalogue: Catalogue, around: Around = QUIET_AROUND
+) -> list[Fact]:
     """Say whose trouble it is and whom it hits; nothing where the catalogue knows none of it."""
     known = [catalogue.services.get(name) for name in services_of(alerts, catalogue)]
     services = [service for service in known if service is not None]
@@ -33,8 +51,18 @@ def service_facts(alerts: Sequence[Alert], catalogue: Catalogue) -> list[Fact]:
     hit = dict.fromkeys(name for it in services for name in catalogue.hit_by(it))
     others = [name for name in hit if name not in {it.name for it in services}]
     if others:
-        facts.append(("Also hit", shortened(listed([flat(name) for name in others]), LONGEST)))
+        others.sort(key=lambda name: not around.hit.get(name))  # those that are hit by now first
+        told = [_hit(name, around.hit.get(name, 0)) for name in others]
+        facts.append(("Also hit", shortened(listed(told), LONGEST)))
+    if around.due:
+        facts.append(("Perhaps due to", shortened(listed([*map(flat, around.due)]), LONGEST)))
     return facts
+
+
+def _hit(name: str, firing: int) -> str:
+    return (
+        f"{flat(name)} ({firing} {'alert' if firing == 1 else 'alerts'})" if firing else flat(name)
+    )
 
 
 def _described(service: Service) -> str:

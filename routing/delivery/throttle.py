@@ -63,7 +63,7 @@ class Throttle:
         return now if last is None else Steady(last + pace.urgent_gap)
 
     def _recent(self, place: Hashable, pace: Pace, now: Steady) -> list[tuple[Steady, bool]]:
-        kept = [(at, urgent) for at, urgent in self._rang.get(place, ()) if at > now - pace.within]
+        kept = [(at, urgent) for at, urgent in self._rang.get(place, ()) if at + pace.within > now]
         if kept:
             self._rang[place] = kept
         else:

@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.delivery.letters import Material, letters_of
-from routing.delivery.surroundings import NEAR, services_of
+from routing.delivery.surroundings import NEAR, QUIET_AROUND, services_of
+from routing.flow.dependents import around
 from routing.flow.moment import Moment
 from routing.incidents.decide import Decision
 from routing.incidents.effects import CancelTimer, Hush, SetTimer
@@ -101,6 +102,7 @@ async def _tell(tx: AsyncConnection, work: Sequence[Written], moment: Moment) ->
     """Owe the pages, notices and rooms, each made from what the rows say now."""
     every = await alerts.of_incidents(tx, [incident.id for _, incident in work])
     changed = await _changes(tx, every, work, moment)
+    near = await around(tx, every, moment)
     letters: list[OutboxMessage] = []
     for decision, incident in work:
         is_new = decision.before is None
@@ -114,6 +116,7 @@ async def _tell(tx: AsyncConnection, work: Sequence[Written], moment: Moment) ->
             owed=() if is_new else await outbox.of_incident(tx, incident.id),
             until=await _until(tx, incident, moment),
             changes=changed.get(incident.id, ()),
+            around=near.get(incident.id, QUIET_AROUND),
         )
         letters += letters_of(material)
     await outbox.enqueue_many(tx, [it for it in letters if it.purpose is not Purpose.ROOM])

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routing.alerts.depend import hides_any, parts_of
 from routing.alerts.inhibit import hidden_by, sides_of
 from routing.alerts.intervals import Hours, active_at
 from routing.alerts.mute import Mutes
+from routing.flow.dependents import explained, touched
 from routing.flow.moment import Moment
 from storage.model.labels import Fingerprint
 from storage.model.silence import Mute, MuteKind, Side
@@ -36,7 +38,7 @@ async def with_mutes(
     tx: AsyncConnection, alerts: Sequence[Standing], now_muting: MutesNow, moment: Moment
 ) -> list[Standing]:
     """Return how these alerts stand, with who mutes each; their sides must be stored by now."""
-    hidden = await _hidden(tx, alerts, moment)
+    hidden = await explained(tx, alerts, moment) | await _hidden(tx, alerts, moment)
     found = []
     for it in alerts:
         mutes: tuple[Mute, ...] = ()
@@ -78,15 +80,16 @@ async def note_sides(
     tx: AsyncConnection, changed: Sequence[Standing], moment: Moment
 ) -> list[Standing]:
     """Store the parts that alerts have in inhibitions; return others whose answer may change."""
-    rules = moment.playbook.inhibit
-    if not rules:
+    if not hides_any(moment.playbook):
         return []
     alerts = [it.fingerprint for it in changed]
-    before = {(s.key, s.fingerprint) for s in await inhibitions.of_alerts(tx, alerts) if s.source}
-    sides = [side for it in changed for side in sides_of(it.alert, rules)]
+    was = await inhibitions.of_alerts(tx, alerts)
+    sides = [side for it in changed for side in parts_of(it.alert, moment.playbook)]
+    others = await touched(tx, changed, was, sides, moment)
     await inhibitions.replace_sides(tx, alerts, sides)
+    before = {(side.key, side.fingerprint) for side in was if side.source}
     after = {(side.key, side.fingerprint) for side in sides if side.source}
     keys = {key for key, _ in before ^ after}
-    touched = await inhibitions.by_keys(tx, keys, source=False)
-    others = {side.fingerprint for side in touched} - set(alerts)
+    others |= {side.fingerprint for side in await inhibitions.by_keys(tx, keys, source=False)}
+    others -= set(alerts)
     return list((await standing.by_fingerprints(tx, others)).values())

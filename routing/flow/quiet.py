@@ -5,7 +5,7 @@ import asyncio
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routing.alerts.inhibit import rules_key, sides_of
+from routing.alerts.depend import hides_any, hiding_key, parts_of
 from routing.alerts.route import branches_of
 from routing.flow.current import Current
 from routing.flow.moment import Moment, decided, read_moment
@@ -89,14 +89,14 @@ class QuietKeeper:
 
     async def _note_rules(self, tx: AsyncConnection) -> None:
         """Store the parts of all that fires anew, where the rules of inhibition are others."""
-        rules = self._playbook().inhibit
-        name = rules_key(rules)
+        playbook = self._playbook()
+        name = hiding_key(playbook)
         if await meta.get(tx, RULES) == name:
             return
         await inhibitions.forget_all(tx)
         last = ""
-        while rules and (some := await standing.firing_after(tx, last, AT_ONCE)):
-            sides = [side for it in some for side in sides_of(it.alert, rules)]
+        while hides_any(playbook) and (some := await standing.firing_after(tx, last, AT_ONCE)):
+            sides = [side for it in some for side in parts_of(it.alert, playbook)]
             await inhibitions.replace_sides(tx, [it.fingerprint for it in some], sides)
             last = some[-1].fingerprint
         await meta.put(tx, RULES, name)
@@ -104,7 +104,7 @@ class QuietKeeper:
 
 def _can_mute(muting: MutesNow, moment: Moment) -> bool:
     """Say whether anything could mute an alert now; else only what was muted is looked at."""
-    return bool(muting.mutes.signature() or moment.playbook.inhibit or moment.playbook.intervals)
+    return bool(muting.mutes.signature() or hides_any(moment.playbook) or moment.playbook.intervals)
 
 
 def _by_time(it: Standing, moment: Moment) -> bool:
@@ -118,4 +118,4 @@ def _by_time(it: Standing, moment: Moment) -> bool:
 def _signature(muting: MutesNow, moment: Moment) -> Signature:
     playbook = moment.playbook
     ways = (playbook.routes, playbook.default, playbook.intervals) if playbook.intervals else ()
-    return (muting.mutes.signature(), muting.times.on, rules_key(playbook.inhibit), ways)
+    return (muting.mutes.signature(), muting.times.on, hiding_key(playbook), ways)

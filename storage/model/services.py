@@ -14,6 +14,7 @@ class Service:
     users:      who is hit when it is down, in words.
     runbook, dashboards: http(s) addresses; dashboards by their names.
     also:       other names for it: repositories, applications, jobs.
+    always_heard: no trouble of what it depends on hides its own.
     """
 
     name: str
@@ -24,3 +25,4 @@ class Service:
     runbook: str = ""
     dashboards: Mapping[str, str] = field(default_factory=dict)
     also: tuple[str, ...] = ()
+    always_heard: bool = False

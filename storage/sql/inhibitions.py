@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.model.labels import Fingerprint
@@ -33,6 +33,27 @@ async def by_keys(tx: AsyncConnection, keys: Collection[str], *, source: bool) -
         query = select(inhibitions).where(inhibitions.c.key.in_(some), wanted)
         rows = await tx.execute(query.order_by(inhibitions.c.key, inhibitions.c.fingerprint))
         found += [Side(**row._mapping) for row in rows]
+    return found
+
+
+async def first_sources(tx: AsyncConnection, keys: Collection[str]) -> dict[str, Fingerprint]:
+    """Return one source for each of these keys that has any; one, however many there are."""
+    found: dict[str, Fingerprint] = {}
+    first = func.min(inhibitions.c.fingerprint)
+    for some in chunks(set(keys)):
+        query = select(inhibitions.c.key, first).where(
+            inhibitions.c.key.in_(some), inhibitions.c.source
+        )
+        found |= {key: it for key, it in await tx.execute(query.group_by(inhibitions.c.key))}
+    return found
+
+
+async def counts(tx: AsyncConnection, keys: Collection[str]) -> dict[str, int]:
+    """Return how many alerts have a part under each of these keys; none: it is left out."""
+    found: dict[str, int] = {}
+    for some in chunks(set(keys)):
+        query = select(inhibitions.c.key, func.count()).where(inhibitions.c.key.in_(some))
+        found |= {key: it for key, it in await tx.execute(query.group_by(inhibitions.c.key))}
     return found
 
 
