@@ -233,7 +233,7 @@ class App:
         _, channel = self.channels["slack"]
         assert isinstance(channel, Slack)
         short = self.config.commands.short_forms
-        return SlackMouth(channel, opened.options, self.desks, short_forms=short)
+        return SlackMouth(channel, opened.options, self.desks, self.link_secret, short_forms=short)
 
     def _parts(self) -> Parts:
         server, console = self.config.server, self.channels.get("console")

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from bot.channels.mrkdwn import Block, escaped, is_tame, link, marked, mention, plain, units
 from routing.delivery.channel import Action, Line, Message
+from routing.delivery.compose import SILENCES
 from routing.delivery.words import ELLIPSIS, flat, web_link
 from storage.model.delivery import Purpose
 from storage.model.incident import Status
 
 LONGEST_TITLE, LONGEST_SUMMARY, LONGEST_FIELD, LONGEST_FACT = 150, 1_500, 250, 2_500
+MENU = "more"
 LONGEST_BUTTON, LONGEST_LINK, LONGEST_TEXT, LONGEST_REPLY = 75, 500, 600, 10_000
 MOST_FIELDS, MOST_FACTS, MOST_MENTIONS, MOST_ACTIONS = 10, 2, 20, 5
 SECTION = 2_900
@@ -196,7 +198,20 @@ def _buttons(message: Message) -> Block | None:
     shown = {"incident": message.incident, "version": message.version}
     value = json.dumps(shown, separators=(",", ":"))
     buttons = [_button(action, value) for action in message.actions[:MOST_ACTIONS]]
-    return {"type": "actions", "elements": buttons}
+    menu = [] if message.status is Status.MUTED else [_menu(shown)]
+    return {"type": "actions", "elements": [*buttons, *menu]}
+
+
+def _menu(shown: dict[str, int]) -> Block:
+    """Return the menu behind the three dots: what is said more rarely."""
+    options = [
+        {
+            "text": plain(action.label, LONGEST_BUTTON),
+            "value": json.dumps(shown | {"say": action.verb}, separators=(",", ":")),
+        }
+        for action in SILENCES
+    ]
+    return {"type": "overflow", "action_id": MENU, "options": options}
 
 
 def _button(action: Action, value: str) -> Block:

@@ -1,12 +1,13 @@
 """Sentences that silence: matchers in front, then a duration, then a note."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import blake2b
 
 from bot.chat.identity import NotPermitted
-from bot.chat.verb import Ask, Reply
+from bot.chat.verb import Ask, Confirm, Reply
 from bot.config.fields import parse_matcher
 from routing.alerts.breadth import Breadth
 from routing.playbook import SilenceLimits
@@ -15,7 +16,8 @@ from storage.model.person import Permission
 from storage.units import parse_duration
 
 _MATCHER = re.compile(r'\s*([a-zA-Z_:][\w:]*\s*(?:=~|!~|!=|=)\s*(?:"(?:[^"\\]|\\.)*"|[^\s"]+))')
-MOST_MATCHERS = 20
+_WORD = re.compile(r"yes-[0-9a-f]{4}-[0-9]{1,9}")
+MOST_MATCHERS, MOST_TEAMS = 20, 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ def read_wish(ask: Ask) -> Wish:
         hold, words = span, words[1:]
     until_resolved = [word.lower() for word in words[:2]] == ["until", "resolved"]
     words = words[2:] if until_resolved else words
-    confirmed = next((w for w in words if w == "--yes" or re.fullmatch("yes-[0-9a-f]{4}", w)), "")
+    confirmed = next((w for w in words if w == "--yes" or _WORD.fullmatch(w)), "")
     return Wish(
         matchers=tuple(matchers),
         hold=hold,
@@ -68,34 +70,64 @@ def _duration(word: str) -> timedelta | None:
         return None
 
 
-def objection(
-    ask: Ask, wish: Wish, breadth: Breadth, limits: SilenceLimits, sentence: str
-) -> Reply | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """What would be hidden. covers: for each silence its matchers.  breadth: of all together.
+
+    sentence: what was said, to be said again with the word that confirms it.
+    """
+
+    covers: Sequence[Sequence[Matcher]]
+    breadth: Breadth
+    sentence: str
+
+
+def objection(ask: Ask, wish: Wish, planned: Planned, limits: SilenceLimits) -> Reply | None:
     """Say what speaks against it: that it is broad and nobody confirmed it.
 
     Raises NotPermitted where it is for administrators alone.
-    sentence: what was said, to be said again with the word that confirms it.
     """
+    breadth = planned.breadth
     if breadth.is_widest(limits) and not ask.person.may(Permission.ADMIN):
         raise NotPermitted(
             f"this hides {breadth} of {breadth.total} that fire, and whatever else it covers, "
             "which needs the permission `admin`; name more labels"
         )
-    if not breadth.is_broad(limits):
-        return None
-    word = _word(ask, wish)
-    if wish.confirmed == word or (wish.confirmed == "--yes" and ask.via in ("cli", "console")):
+    if not breadth.is_broad(limits) or _is_confirmed(ask, wish, planned, limits):
         return None
     everything = "everything that will ever fire; now " if breadth.asks_nothing else ""
+    teams = f" ({_some(breadth.teams)})" if breadth.teams else ""
+    question = f"This hides {everything}{breadth}{teams}."
+    sentence = f"{planned.sentence} {_word(ask, planned)}-{len(breadth.alerts)}"
     return Reply(
-        f"This hides {everything}{breadth}"
-        + (f" ({', '.join(breadth.teams[:8])})" if breadth.teams else "")
-        + f". To do it, say `{sentence} {word}`.",
+        f"{question} To do it, say `{sentence}`.",
         refused=True,
+        confirm=Confirm(
+            question=question, sentence=sentence, label=f"Hide {breadth.alerts_counted}"
+        ),
     )
 
 
-def _word(ask: Ask, wish: Wish) -> str:
+def _is_confirmed(ask: Ask, wish: Wish, planned: Planned, limits: SilenceLimits) -> bool:
+    """Say whether the word was said that was shown, and what it was shown for is still so.
+
+    The count was part of it: where far more would be hidden now, it is asked again.
+    """
+    if wish.confirmed == "--yes":
+        return ask.via in ("cli", "console")
+    word, _, count = wish.confirmed.rpartition("-")
+    if word != _word(ask, planned):
+        return False
+    return len(planned.breadth.alerts) <= max(2 * int(count), limits.confirm)
+
+
+def _some(teams: Sequence[str]) -> str:
+    more = len(teams) - MOST_TEAMS
+    return ", ".join([*teams[:MOST_TEAMS], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _word(ask: Ask, planned: Planned) -> str:
     """Return the word that confirms this wish of this person, and no other."""
-    what = "\0".join([ask.person.id, *sorted(map(str, wish.matchers))])
+    covers = sorted("\1".join(sorted(map(str, some))) for some in planned.covers)
+    what = "\0".join([ask.person.id, *covers])
     return f"yes-{blake2b(what.encode(errors='replace'), digest_size=2).hexdigest()}"

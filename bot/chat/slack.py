@@ -8,8 +8,8 @@ import asyncio
 import logging
 import re
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -19,9 +19,11 @@ from slack_bolt.logger.messages import warning_client_prioritized_and_token_skip
 from slack_sdk.web.async_client import AsyncWebClient
 from starlette.routing import Route
 
+from bot.channels.mrkdwn import Block
 from bot.channels.slack import NAME, Slack, SlackOptions
-from bot.chat import slack_reply
+from bot.chat import slack_confirm, slack_reply
 from bot.chat.manifest import SHORT_FORMS
+from bot.chat.slack_confirm import Confirmations
 from bot.chat.slack_http import SEAL, Door
 from bot.chat.slack_press import Press, misplaced, put_right
 from bot.chat.slack_socket import Socket
@@ -58,6 +60,7 @@ class Said:
     delivery: the same when Slack delivers it again.
     seal:     the signature of the request that brought it over HTTP: the same only where somebody
               sends the very request again.
+    replaces: the answer takes the place of the message that was answered.
     """
 
     text: str
@@ -65,19 +68,28 @@ class Said:
     channel: str
     delivery: str
     seal: str = ""
+    replaces: bool = False
 
 
 class SlackMouth:
     """Listens to one workspace for as long as it is started.
 
     slack: the open channel, whose session it shares.
+    secret: signs what buttons are to confirm; the same after a restart.
     short_forms: also take `/ack` and its like, which the manifest must then name.
     """
 
     def __init__(
-        self, slack: Slack, options: SlackOptions, desks: Desks, *, short_forms: bool = False
+        self,
+        slack: Slack,
+        options: SlackOptions,
+        desks: Desks,
+        secret: str,
+        *,
+        short_forms: bool = False,
     ) -> None:
         self._slack, self._desks = slack, desks
+        self._confirmations = Confirmations(secret, desks)
         web = AsyncWebClient(base_url=slack.client.base_url, retry_handlers=[])
 
         async def authorize() -> AuthorizeResult:
@@ -162,7 +174,11 @@ class SlackMouth:
             delivery=str(body.get("trigger_id") or ""),
             seal=str(context.get(SEAL) or ""),
         )
-        self._begin(said, lambda: self._press(press, said), respond)
+        if press.verb in slack_confirm.ACTIONS:
+            said = replace(said, text="", replaces=True)
+            self._begin(said, lambda: self._confirm(press, said), respond)
+        else:
+            self._begin(said, lambda: self._press(press, said), respond)
 
     # the work
 
@@ -237,6 +253,15 @@ class SlackMouth:
         await put_right(press, self._desks, self._slack, stale=reply.refused)
         return reply
 
+    async def _confirm(self, press: Press, said: Said) -> Reply:
+        """Do what was to be confirmed, by whoever was asked."""
+        person = self._desks.playbook().speaker(NAME, said.user)
+        who = person.id if person else None
+        found = await self._confirmations.pressed(press.verb, press.value, who, said.user)
+        if not found.sentence:
+            return Reply(found.answer, refused=True)
+        return await self._speak(replace(said, text=found.sentence))
+
     # the answer
 
     async def _show(self, said: Said, reply: Reply, respond: Respond) -> None:
@@ -249,9 +274,28 @@ class SlackMouth:
                 reply = Reply(note, table=reply.table, public=reply.public)
             else:
                 return
-        await self._tell(respond, reply)
+        asks = self._asks(said, reply)
+        if asks and reply.confirm is not None:
+            reply = replace(reply, text=reply.confirm.question)
+        await self._tell(respond, reply, asks=asks, replaces=said.replaces)
 
-    async def _tell(self, respond: Respond, reply: Reply, *, once: bool = False) -> None:
+    def _asks(self, said: Said, reply: Reply) -> list[Block]:
+        """Return the buttons that confirm, where something is to be confirmed by the speaker."""
+        person = self._desks.playbook().speaker(NAME, said.user)
+        if reply.confirm is None or person is None:
+            return []
+        block = self._confirmations.block(reply.confirm, person.id)
+        return [block] if block else []
+
+    async def _tell(
+        self,
+        respond: Respond,
+        reply: Reply,
+        *,
+        once: bool = False,
+        asks: Sequence[Block] = (),
+        replaces: bool = False,
+    ) -> None:
         shown = slack_reply.rendered(reply)
         kind = "in_channel" if reply.public and not reply.refused else "ephemeral"
         for pause in TELLING[:1] if once else TELLING:
@@ -259,9 +303,9 @@ class SlackMouth:
             try:
                 answer = await respond(
                     text=shown.text,
-                    blocks=shown.blocks,
+                    blocks=[*shown.blocks, *asks],
                     response_type=kind,
-                    replace_original=False,
+                    replace_original=replaces,
                     unfurl_links=False,
                 )
             except ValueError:

@@ -12,44 +12,52 @@ import structlog
 
 from bot.channels.slack import EVENT, NAME, Slack
 from routing.delivery.channel import Rejected, TryLater
-from routing.delivery.compose import ACTIONS
+from routing.delivery.compose import ACTIONS, SILENCES
 from routing.flow.desks import Desks
 from storage.model.incident import IncidentId
 from storage.sql import audit, posts
 
 log = structlog.get_logger(__name__)
 
-VERBS = frozenset(action.verb for actions in ACTIONS.values() for action in actions)
+VERBS = frozenset(action.verb for actions in (*ACTIONS.values(), SILENCES) for action in actions)
 FORGED = "This button does not belong to this message; nothing was done."
 UNKNOWN = "I do not know this message; nothing was done. Type `/tocsin alerts` instead."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Press:
-    """incident: the number that the button claims; 0 where it claims none.  ts: its message."""
+    """incident: the number that the button claims; 0 where it claims none.  ts: its message.
+
+    value: what came with it, as it came.
+    """
 
     verb: str
     incident: int
     user: str
     channel: str
     ts: str
+    value: Any = None
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> "Press":
         """Read what Slack sends; whatever is missing or odd becomes empty."""
         actions, container = body.get("actions"), _object(body.get("container"))
         action = _object(actions[0] if isinstance(actions, list) and actions else None)
+        chosen = _object(action.get("selected_option"))  # of a menu
+        value = action.get("value") or chosen.get("value")
         try:
-            claimed = json.loads(action.get("value") or "{}")["incident"]
-        except (ValueError, TypeError, LookupError, RecursionError):
-            claimed = 0
+            told = _object(json.loads(value or "{}"))
+        except (ValueError, TypeError, RecursionError):
+            told = {}
+        claimed = told.get("incident")
         place = _object(body.get("channel")).get("id") or container.get("channel_id")
         return cls(
-            verb=str(action.get("action_id") or ""),
+            verb=str((told.get("say") if chosen else action.get("action_id")) or ""),
             incident=claimed if type(claimed) is int and 0 < claimed < 2**31 else 0,
             user=str(_object(body.get("user")).get("id") or ""),
             channel=str(place or ""),
             ts=str(container.get("message_ts") or ""),
+            value=value,
         )
 
     @property

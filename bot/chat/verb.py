@@ -46,6 +46,19 @@ class Attachment:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirm:
+    """Something that is done only when whoever asked for it says so once more.
+
+    question: what it would do.   sentence: what does it, said by the same person.
+    label:    of a button that says it, where the mouth has buttons.
+    """
+
+    question: str
+    sentence: str
+    label: str
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What the speaker hears.
@@ -54,6 +67,7 @@ class Reply:
     table:  rows of cells, first row the head; shown as a table where the mouth can.
     public: shown to everyone in the room rather than to the speaker alone.
     refused: nothing of what was asked was done; the command line ends with 1.
+    confirm: what is to be confirmed; `text` says it too, with the sentence to type.
     """
 
     text: str
@@ -61,6 +75,7 @@ class Reply:
     attachments: Sequence[Attachment] = field(default_factory=tuple)
     public: bool = False
     refused: bool = False
+    confirm: Confirm | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """How much a silence would hide, so that nobody hides the company by accident."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from routing.alerts.guarded import names_exactly
+from routing.alerts.covering import Index
 from routing.playbook import SilenceLimits
 from storage.model.labels import Fingerprint, Matcher
 from storage.model.standing import Standing
@@ -32,25 +32,42 @@ class Breadth:
         everything = len(self.alerts) == self.total > limits.confirm
         return self.asks_nothing or everything or len(self.alerts) > limits.widest
 
+    @property
+    def alerts_counted(self) -> str:
+        """How many alerts, in words."""
+        return "1 alert" if len(self.alerts) == 1 else f"{len(self.alerts):,} alerts"
+
     def __str__(self) -> str:
-        count = len(self.alerts)
-        alerts = "1 alert" if count == 1 else f"{count} alerts"
         teams = "1 team" if len(self.teams) == 1 else f"{len(self.teams)} teams"
-        return f"{alerts}, {teams}" if self.teams else alerts
+        return f"{self.alerts_counted}, {teams}" if self.teams else self.alerts_counted
 
 
-def breadth_of(matchers: Sequence[Matcher], firing: Iterable[Standing]) -> Breadth:
-    """Say what a silence with these matchers would hide of what fires."""
-    total, found, teams = 0, [], set()
-    for it in firing:
-        labels = it.alert.labels
-        total += 1
-        if all(m.matches(labels) for m in matchers) and names_exactly(matchers, labels):
-            found.append(it.fingerprint)
-            teams.add(labels.get("team"))
-    return Breadth(
-        alerts=tuple(found),
-        teams=tuple(sorted(teams - {""})),
-        total=total,
-        asks_nothing=all(m.matches_value("") for m in matchers),
-    )
+@dataclass(slots=True)
+class Measure:
+    """Adds up what some matchers would hide, a few alerts at a time.
+
+    covers: each entry is one silence's matchers; what any of them hides counts, once.
+    """
+
+    covers: Sequence[Sequence[Matcher]]
+    _found: list[Fingerprint] = field(default_factory=list)
+    _teams: set[str] = field(default_factory=set)
+    _total: int = 0
+
+    def add(self, firing: Iterable[Standing]) -> None:
+        """Look at more of what fires."""
+        index = Index((matchers, matchers) for matchers in self.covers)
+        for it in firing:
+            self._total += 1
+            if next(index.covering(it.alert.labels), None) is not None:
+                self._found.append(it.fingerprint)
+                self._teams.add(it.alert.labels.get("team"))
+
+    def breadth(self) -> Breadth:
+        """Return the sum."""
+        return Breadth(
+            alerts=tuple(self._found),
+            teams=tuple(sorted(self._teams - {""})),
+            total=self._total,
+            asks_nothing=any(all(m.matches_value("") for m in some) for some in self.covers),
+        )

@@ -46,6 +46,13 @@ ACTIONS: dict[Status, tuple[Action, ...]] = {
     Status.MUTED: (ACKNOWLEDGE, RESOLVE),
     Status.RESOLVED: (),
 }
+SILENCES = (
+    Action(verb="silence 1h", label="Silence 1 h"),
+    Action(verb="silence 4h", label="Silence 4 h"),
+    Action(verb="silence 24h", label="Silence 24 h"),
+    Action(verb="silence until resolved", label="Silence until resolved"),
+)
+"""What else can be said of an incident that is heard: in a menu, where there are menus."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,14 @@
 """People silence alerts and plan windows: kept as rows, with a line on record for each."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routing.alerts.breadth import Breadth, breadth_of
+from routing.alerts.breadth import Breadth, Measure
 from routing.alerts.place import worded
 from routing.flow.current import Current
 from routing.playbook import Playbook
@@ -16,12 +17,12 @@ from storage.errors import NotAllowed, UnknownSilence
 from storage.model.incident import IncidentId
 from storage.model.labels import Fingerprint, Labels, Matcher, MatchOp
 from storage.model.silence import Mute, MuteKind, Silence, SilenceId, SilenceKind, SilenceState
-from storage.model.standing import Standing
 from storage.sql import alerts, audit, incidents, silences, standing
 from storage.sql.database import Database
 from storage.units import format_duration
 
 PAGE = 2_000
+Cover = tuple[Matcher, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +33,36 @@ class SilenceDesk:
     clock: Clock
     playbook: Current[Playbook]
 
-    async def breadth(self, matchers: Sequence[Matcher]) -> Breadth:
-        """Say what these matchers would hide of what fires now."""
+    async def breadth(self, *covers: Sequence[Matcher]) -> Breadth:
+        """Say what these lists of matchers would hide of what fires now, together."""
+        measure, last = Measure(covers), ""
         async with self.database.reading() as tx:
-            return breadth_of(matchers, await _firing(tx))
+            while page := await standing.firing_after(tx, last, PAGE):
+                measure.add(page)
+                last = page[-1].fingerprint
+        return measure.breadth()
 
-    async def matchers_of(self, incident: IncidentId) -> tuple[Matcher, ...]:
-        """Return what covers an incident's alerts: the labels that all of them share.
+    async def matchers_of(self, wanted: Collection[IncidentId]) -> dict[Cover, list[Fingerprint]]:
+        """Return what covers the alerts of each incident: the labels that all of them share.
 
-        Raises UnknownIncident, and NotAllowed where they share none.
+        Incidents that share the same are one entry, with the alerts of all of them.
+        Raises UnknownIncident, and NotAllowed where the alerts of one share none.
         """
         async with self.database.reading() as tx:
-            await incidents.get(tx, incident)
-            every = await alerts.of_incident(tx, incident)
-        common = set(every[0].labels).intersection(*(it.labels for it in every[1:]))
-        if not common:
-            raise NotAllowed(
-                f"#{incident}: its alerts share no label; name labels, as in `silence team=shop 2h`"
-            )
-        return tuple(Matcher(name, MatchOp.EQUAL, value) for name, value in Labels(sorted(common)))
+            known = await incidents.get_many(tx, wanted)
+            if unknown := sorted(set(wanted) - known.keys()):
+                await incidents.get(tx, unknown[0])
+            every = await alerts.of_incidents(tx, wanted)
+        found: dict[Cover, list[Fingerprint]] = {}
+        for id in wanted:
+            common = set(every[id][0].labels).intersection(*(it.labels for it in every[id][1:]))
+            if not common:
+                raise NotAllowed(
+                    f"#{id}: its alerts share no label; name labels, as in `silence team=shop 2h`"
+                )
+            cover = tuple(Matcher(name, MatchOp.EQUAL, it) for name, it in Labels(sorted(common)))
+            found.setdefault(cover, []).extend(it.fingerprint for it in every[id])
+        return found
 
     async def make(
         self, silence: Silence, covers: Sequence[Fingerprint] = (), *, actor: str, via: str
@@ -60,15 +72,27 @@ class SilenceDesk:
         covers: of one "until resolved": the alerts that it waits for.
         Raises NotAllowed where it would last longer than the configuration allows.
         """
-        self._check_end(silence)
+        (made,) = await self.make_many([(silence, covers)], actor=actor, via=via)
+        return made
+
+    async def make_many(
+        self,
+        wanted: Sequence[tuple[Silence, Sequence[Fingerprint]]],
+        *,
+        actor: str,
+        via: str,
+    ) -> list[Silence]:
+        """Keep several silences, all of them or none; as `make`."""
+        for silence, _ in wanted:
+            self._check_end(silence)
+        made = []
         async with self.database.transaction() as tx:
-            if covers:
-                stands = await standing.known(tx, covers)
-                covers = [key for key in covers if key in stands and stands[key].is_firing]
-                if not covers:
+            for silence, covers in wanted:
+                waits = await _still_firing(tx, covers)
+                if silence.until_resolved and not waits:
                     raise NotAllowed("what this covered has been resolved meanwhile")
-            made = await silences.create(tx, replace(silence, uuid=str(uuid4())), covers)
-            await self._record(tx, "silenced", f"{described(made)} by {actor}", actor, via)
+                made.append(await silences.create(tx, replace(silence, uuid=str(uuid4())), waits))
+                await self._record(tx, "silenced", f"{described(made[-1])} by {actor}", actor, via)
         return made
 
     async def extend(self, id: SilenceId, by: timedelta, *, actor: str, via: str) -> Silence:
@@ -130,12 +154,9 @@ class SilenceDesk:
         """Return what is not over, and how many firing alerts each hides now."""
         async with self.database.reading() as tx:
             found = await silences.unexpired(tx, self.clock.utc_now())
-            firing = await _firing(tx)
-        counted: dict[str, int] = {}
-        for it in firing:
-            for mute in it.mutes:
-                counted[mute.id] = counted.get(mute.id, 0) + 1
-        return [(it, counted.get(it.uuid, 0)) for it in found if it.kind is kind]
+            muted = await standing.mutes_of_firing(tx)
+        counted = Counter(mute.id for mutes in muted for mute in mutes)
+        return [(it, counted[it.uuid]) for it in found if it.kind is kind]
 
     async def _running(self, tx: AsyncConnection, id: SilenceId) -> Silence:
         found = await silences.get(tx, id)
@@ -173,13 +194,11 @@ class SilenceDesk:
         )
 
 
-async def _firing(tx: AsyncConnection) -> list[Standing]:
-    found: list[Standing] = []
-    last = ""
-    while page := await standing.firing_after(tx, last, PAGE):
-        found += page
-        last = page[-1].fingerprint
-    return found
+async def _still_firing(
+    tx: AsyncConnection, alerts: Sequence[Fingerprint]
+) -> Sequence[Fingerprint]:
+    stands = await standing.known(tx, alerts) if alerts else {}
+    return [key for key in alerts if key in stands and stands[key].is_firing]
 
 
 def described(silence: Silence) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.clock import Steady
 from storage.model.alert import Alert
 from storage.model.labels import Fingerprint
+from storage.model.silence import Mute
 from storage.model.standing import Known, Standing
 from storage.sql.rows import as_row, chunks, upsert
 from storage.sql.schema import STANDS, standing
@@ -94,6 +95,12 @@ async def firing_after(
         query = query.where(or_(standing.c.mutes != (), standing.c.waiting != ()))
     rows = await tx.execute(query.order_by(standing.c.fingerprint).limit(limit))
     return [_standing(row) for row in rows]
+
+
+async def mutes_of_firing(tx: AsyncConnection) -> list[tuple[Mute, ...]]:
+    """Return the mutes of each firing alert that somebody mutes."""
+    query = select(standing.c.mutes).where(STANDS, standing.c.mutes != ())
+    return [row.mutes for row in await tx.execute(query)]
 
 
 async def expired(tx: AsyncConnection, now: Steady, limit: int) -> list[Standing]:

@@ -104,6 +104,8 @@ def _block(block: Json, name: Name) -> str:
 
 
 def _button(element: Json) -> str:
+    if element["type"] == "overflow":
+        return '<button title="More actions">⋯</button>'
     label = escape(_decoded(element["text"]["text"]))
     return f'<button class="{element.get("style", "")}">{label}</button>'
 

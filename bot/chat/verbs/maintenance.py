@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.chat.identity import require
-from bot.chat.muting import objection, read_wish
+from bot.chat.muting import Planned, objection, read_wish
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import clock_time, name_of
 from routing.alerts.windows import check_rule, next_span, span_at
@@ -14,7 +14,7 @@ from routing.flow.desks import Desks
 from routing.flow.silence import SilenceDesk
 from storage.model.person import Permission, PersonId
 from storage.model.silence import Silence, SilenceId, SilenceKind
-from storage.units import human_duration
+from storage.units import format_duration, human_duration
 
 HOW = (
     "Say what, for how long and when: `maintenance team=db 2h at 22:00 upgrade`, "
@@ -86,11 +86,11 @@ async def _make(ask: Ask, desk: SilenceDesk, desks: Desks) -> Reply:
         return Reply(HOW, refused=True)
     if plan.rule:
         require(ask.person, Permission.ADMIN, "a window that comes again")
-    again = (
-        f"{ask.verb} {' '.join(map(str, wish.matchers))} {human_duration(hold).replace(' ', '')}"
-    )
+    again = f"{ask.verb} {' '.join(map(str, wish.matchers))} {format_duration(hold)}"
     breadth = await desk.breadth(wish.matchers)
-    against = objection(ask, wish, breadth, limits, f"{again} {wish.note}".strip())
+    sentence = f"{again} {wish.note}".strip()
+    planned = Planned(covers=[wish.matchers], breadth=breadth, sentence=sentence)
+    against = objection(ask, wish, planned, limits)
     if against is not None:
         return against
     starts = plan.starts.astimezone(UTC)

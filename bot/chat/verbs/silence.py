@@ -1,27 +1,38 @@
 """`silence`: nobody hears of what it covers, for a while or until it is resolved."""
 
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
-from bot.chat.muting import Wish, objection, read_wish
+from bot.chat.muting import Planned, Wish, objection, read_wish
+from bot.chat.selection import ALL, MINE, chosen
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import clock_time, name_of
+from routing.alerts.breadth import Breadth
 from routing.flow.desks import Desks
-from routing.flow.silence import SilenceDesk
+from routing.flow.silence import Cover, SilenceDesk
+from storage.model.labels import Fingerprint
 from storage.model.person import Permission, PersonId
 from storage.model.silence import Silence, SilenceId, SilenceKind
-from storage.units import human_duration, parse_duration
+from storage.units import format_duration, human_duration, parse_duration
 
 HOW = (
     "Say what and for how long: `silence service=checkout 2h planned work`, "
-    "`silence 12 until resolved`; or `silence list`, `silence extend 3 2h`, `silence expire 3`."
+    "`silence 12 until resolved`, `silence mine 1h`; or `silence list`, `silence extend 3 2h`, "
+    "`silence expire 3`."
 )
+NO_END = "Nothing that this covers fires now, so there is no end to wait for."
+MOST_AT_ONCE = 100
+TOO_MANY = (
+    "That would be {count} silences; {most} at most can be made at once. Name labels that they "
+    "share, as in `silence service=checkout 2h`."
+).replace("{most}", str(MOST_AT_ONCE))
 
 
 async def run(ask: Ask, desks: Desks) -> Reply:
     """`silence team=shop 2h planned`: what it covers rings nobody; at the end, what fires does.
 
-    A broad one has to be confirmed, the widest need an administrator, and none lasts forever.
+    `silence mine 1h` and `silence all 30m` make one for each incident, all of them or none. A
+    broad one has to be confirmed, the widest need an administrator, and none lasts forever.
     """
     desk = SilenceDesk(desks.database, desks.clock, desks.playbook)
     match [*ask.words]:
@@ -35,52 +46,75 @@ async def run(ask: Ask, desks: Desks) -> Reply:
 
 
 async def _make(ask: Ask, desk: SilenceDesk, desks: Desks) -> Reply:
+    selects = ask.words[:1] and ask.words[0].lower() in (ALL, MINE)
+    if selects:
+        ask, instead = await chosen(ask, desks)
+        if instead is not None:
+            return instead
     try:
         wish = read_wish(ask)
     except ValueError as fault:
         return Reply(f"{fault}.", refused=True)
-    if len(ask.incidents) == 1 and not wish.matchers:
-        wish = replace(wish, matchers=await desk.matchers_of(ask.incidents[0]))
     limits, now = desks.playbook().limits, desks.clock.utc_now()
     hold = wish.hold or (limits.longest if wish.until_resolved else None)
-    if not wish.matchers or hold is None or hold <= timedelta(0):
+    if not (wish.matchers or ask.incidents) or hold is None or hold <= timedelta(0):
         return Reply(HOW, refused=True)
-    breadth = await desk.breadth(wish.matchers)
+    if wish.matchers:
+        covers: dict[Cover, list[Fingerprint]] = {wish.matchers: []}
+    else:
+        covers = await desk.matchers_of(ask.incidents)
+    if len(covers) > MOST_AT_ONCE:
+        return Reply(TOO_MANY.format(count=len(covers)), refused=True)
+    breadth = await desk.breadth(*covers)
     if wish.until_resolved and not breadth.alerts:
-        return Reply(
-            "Nothing that this covers fires now, so there is no end to wait for.", refused=True
-        )
-    against = objection(ask, wish, breadth, limits, _sentence(ask, wish))
-    if against is not None:
+        return Reply(NO_END, refused=True)
+    sentence = _sentence(ask, wish)
+    planned = Planned(covers=list(covers), breadth=breadth, sentence=sentence)
+    if (against := objection(ask, wish, planned, limits)) is not None:
         return against
-    made = await desk.make(
-        Silence(
-            id=SilenceId(0),
-            uuid="",
-            matchers=wish.matchers,
-            starts_at=now,
-            ends_at=now + hold,
-            created_by=ask.person.id,
-            updated_at=now,
-            comment=wish.note,
-            until_resolved=wish.until_resolved,
-        ),
-        breadth.alerts if wish.until_resolved else (),
-        actor=ask.person.id,
-        via=ask.via,
+    if wish.until_resolved and wish.matchers:
+        covers = {wish.matchers: [*breadth.alerts]}
+    wanted = [
+        (_silence(ask, wish, cover, now, hold), waits if wish.until_resolved else ())
+        for cover, waits in covers.items()
+    ]
+    made = await desk.make_many(wanted, actor=ask.person.id, via=ask.via)
+    return Reply(_done(made, wish, now, hold, breadth))
+
+
+def _silence(ask: Ask, wish: Wish, cover: Cover, now: datetime, hold: timedelta) -> Silence:
+    return Silence(
+        id=SilenceId(0),
+        uuid="",
+        matchers=cover,
+        starts_at=now,
+        ends_at=now + hold,
+        created_by=ask.person.id,
+        updated_at=now,
+        comment=wish.note,
+        until_resolved=wish.until_resolved,
     )
+
+
+def _done(
+    made: Sequence[Silence], wish: Wish, now: datetime, hold: timedelta, breadth: Breadth
+) -> str:
     end = f"until {clock_time(now + hold, now)} ({human_duration(hold)})"
     if wish.until_resolved:
         end = f"until resolved, at the latest {end}"
-    covers = ", ".join(map(str, made.matchers))
     hides = f"It hides {breadth} now." if breadth.alerts else "Nothing that it covers fires now."
-    return Reply(f"Silence {made.id} on {covers} {end}. {hides}")
+    first, *others = made
+    if not others:
+        return f"Silence {first.id} on {', '.join(map(str, first.matchers))} {end}. {hides}"
+    hides = hides.replace("It hides", "They hide").replace("it covers", "they cover")
+    return f"Silences {first.id} to {others[-1].id} {end}. {hides}"
 
 
 def _sentence(ask: Ask, wish: Wish) -> str:
-    """Say again what was asked, for the confirmation."""
-    what = [str(number) for number in ask.incidents] or [str(it) for it in wish.matchers]
-    hold = [human_duration(wish.hold).replace(" ", "")] if wish.hold else []
+    """Say again what was asked, for the confirmation; what was selected by its numbers."""
+    numbered = [str(number) for number in ask.incidents]
+    what = [str(it) for it in wish.matchers] or numbered
+    hold = [format_duration(wish.hold)] if wish.hold else []
     until = ["until resolved"] if wish.until_resolved else []
     return " ".join([ask.verb, *what, *hold, *until, wish.note]).strip()
 
@@ -127,8 +161,8 @@ async def _expire(ask: Ask, desk: SilenceDesk, ids: list[SilenceId]) -> Reply:
 
 VERB = Verb(
     name="silence",
-    usage="silence <label=value>... <duration> [note] | <incident> until resolved | list | "
-    "extend <silence> <duration> | expire <silence>",
+    usage="silence <label=value>... <duration> [note] | <incident>... | mine | all <duration> | "
+    "<incident> until resolved | list | extend <silence> <duration> | expire <silence>",
     summary="keep alerts from being heard for a while",
     needs=Permission.RESPOND,
     run=run,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bot.channels.blocks import Rendering, history, packed, page, top
 from bot.channels.mrkdwn import escaped, is_tame
 from routing.delivery.channel import Action, Line, Message
-from routing.delivery.compose import ACTIONS
+from routing.delivery.compose import ACTIONS, SILENCES
 from storage.model.alert import Severity
 from storage.model.delivery import Purpose
 from storage.model.incident import Status
@@ -244,10 +244,15 @@ def test_facts_links_and_buttons_of_a_whole_message() -> None:
     alerts = blocks[4]["text"]
     assert alerts["type"] == "plain_text", "underscores are shown, not taken for markup"
     assert alerts["text"] == "Alerts\n2 of 2 firing\nSlow pod=a_1\nSlow pod=b_2"
-    assert [one["action_id"] for one in blocks[6]["elements"]] == ["ack", "snooze 30m", "resolve"]
-    assert {json.dumps(json.loads(one["value"])) for one in blocks[6]["elements"]} == {
+    *buttons, menu = blocks[6]["elements"]
+    assert [one["action_id"] for one in buttons] == ["ack", "snooze 30m", "resolve"]
+    assert {json.dumps(json.loads(one["value"])) for one in buttons} == {
         '{"incident": 42, "version": 7}'
     }
+    assert [json.loads(one["value"]) for one in menu["options"]] == [
+        {"incident": 42, "version": 7, "say": action.verb} for action in SILENCES
+    ]
+    assert all(len(one["value"]) <= 75 for one in menu["options"]), "Slack takes no longer ones"
 
 
 def test_what_is_too_long_is_cut_with_a_mark_and_the_rest_is_linked() -> None:

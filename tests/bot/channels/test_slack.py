@@ -96,7 +96,7 @@ async def test_the_first_message_stands_alone_and_pings_those_asked(
             asked=("page/ada",),
         ),
     )
-    assert top.actions == ["ack", "snooze 30m", "resolve"]
+    assert top.actions == ["ack", "snooze 30m", "resolve", "more"]
     assert "<@U1>" in top.blocks[1]["text"]["text"]
     assert top.metadata == {
         "event_type": "tocsin_incident",
@@ -110,7 +110,7 @@ async def test_a_change_edits_in_place_and_tells_the_thread_what_is_new(
     post = await posted(channel)
     acked = await channel.send(ACKED, "C1", KEY, post)
     (top,) = slack.messages("C1")
-    assert top.actions == ["snooze 30m", "resolve"]
+    assert top.actions == ["snooze 30m", "resolve", "more"]
     assert acked.post == replace(post, told=15)
     (told,) = slack.thread("C1", top.ts)
     assert told.blocks[0]["text"]["text"].splitlines() == [
@@ -335,7 +335,7 @@ async def test_a_message_posted_without_a_receipt_is_found_again(
     (top,) = slack.messages("C1")
     assert receipt.post is not None
     assert (receipt.post.message_id, receipt.post.asked) == (top.ts, ("page/ada",))
-    assert top.actions == ["snooze 30m", "resolve"], "and brought up to date"
+    assert top.actions == ["snooze 30m", "resolve", "more"], "and brought up to date"
 
 
 async def test_a_call_cut_off_by_the_sender_is_looked_for_as_well(

@@ -33,6 +33,7 @@ def member(id: PersonId, slack: str, permission: Permission = Permission.RESPOND
     return Person(id=id, name=id.title(), contacts=(contact,), permission=permission)
 
 
+SECRET = "of this installation"
 WATCHER = PersonId("watcher")
 PEOPLE = {
     ADA: member(ADA, "U1"),
@@ -60,7 +61,7 @@ class Office:
 
     def another_mouth(self) -> SlackMouth:
         """A mouth that remembers nothing, as after a restart."""
-        return SlackMouth(self.slack, self.options, self.desks)
+        return SlackMouth(self.slack, self.options, self.desks, SECRET)
 
     async def start(self) -> None:
         """Listen, by the way that the options name."""
@@ -134,7 +135,8 @@ async def heard(interaction: Interaction) -> str:
     """Hold an interaction to Slack's three seconds, and return what the person saw."""
     assert not (await interaction.ack()).late
     reply = await interaction.reply(within=10.0)
-    return "\n".join(block["text"]["text"] for block in reply.blocks) or reply.text
+    said = [block["text"]["text"] for block in reply.blocks if "text" in block]
+    return "\n".join(said) or reply.text
 
 
 async def answered(interaction: Interaction) -> str:
@@ -167,7 +169,7 @@ async def office(
             api_url=server.api_url,
         )
         slack = Slack(options)
-        mouth = SlackMouth(slack, options, desks, short_forms=short_forms)
+        mouth = SlackMouth(slack, options, desks, SECRET, short_forms=short_forms)
         made = Office(server, slack, place, desks, series, options, mouth)
         await made.start()
         try:

@@ -8,7 +8,7 @@ import pytest
 
 from routing.playbook import SilenceLimits
 from storage.model.incident import Status
-from storage.sql import audit
+from storage.sql import audit, silences
 from tests.bot.chat.conftest import Square
 from tests.routing.town import BOB, ROOT, alert, resolved
 
@@ -135,3 +135,57 @@ async def test_what_says_that_we_are_blind_rings_on(square: Square) -> None:
     await square.town.turn()
     named = {it.title.split()[0]: it.status for it in await square.town.open_incidents()}
     assert named == {"SourceSilent": Status.TRIGGERED, "CheckoutSlow": Status.MUTED}
+
+
+async def made(square: Square) -> list[tuple[str, str]]:
+    async with square.town.database.reading() as tx:
+        return [(str(it.matchers[-1]), it.comment) for it in await silences.search(tx)]
+
+
+async def test_mine_and_all_make_one_for_each_incident_at_once(square: Square) -> None:
+    await square.town.fire(alert("One"), alert("Two", i="1"), alert("Two", i="2"), alert("Three"))
+    await square.town.turn()
+    await square.say("ack 2", who=BOB)
+    reply = await square.say("silence mine 1h big work")
+    assert reply.text.startswith("Silences 1 to 2 until 13:00 UTC (1 h). They hide 2 alerts")
+    assert [note for _, note in await made(square)] == ["big work"] * 2
+    await square.town.turn()
+    found = {it.title.split()[0]: it.status for it in await square.town.open_incidents()}
+    assert found == {"One": Status.MUTED, "Two": Status.ACKNOWLEDGED, "Three": Status.MUTED}
+    assert (
+        "Silences 3 to 5 until resolved"
+        in (await square.say("silence all until resolved", who=ROOT)).text
+    )
+    assert (await square.say("silence mine service=none 1h")).text.startswith("No")
+
+
+async def test_many_are_previewed_by_their_numbers_and_need_the_right(square: Square) -> None:
+    narrow(square, confirm=2, widest=3)
+    await square.town.fire(
+        *(alert(f"A{n}") for n in range(4)), *(alert("B", n=str(n)) for n in range(3))
+    )
+    await square.town.turn()
+    refused = await square.say("silence all 30m")
+    assert (refused.refused, "permission `admin`" in refused.text) == (True, True)
+    asked = await square.say("silence all 30m night", who=ROOT)
+    assert asked.refused
+    assert asked.text.startswith(
+        "This hides 7 alerts. To do it, say `silence 1 2 3 4 5 30m night yes-"
+    )
+    assert await made(square) == []
+    await square.town.fire(alert("Later"))
+    sentence = re.findall("`(.+)`", asked.text)[0]
+    done = await square.say(sentence, who=ROOT)
+    assert "They hide 7 alerts now" in done.text, "what was shown, and no more"
+    assert [note for _, note in await made(square)] == ["night"] * 5
+
+
+async def test_all_or_none_of_them_is_made(square: Square) -> None:
+    await square.town.fire(alert("One"), alert("Two"))
+    await square.town.turn()
+    assert (await square.say("silence 1 2 9 1h")).refused
+    assert (await square.say("silence 1 2 90d")).refused
+    assert await made(square) == []
+    await square.town.fire(*(alert(f"N{n}") for n in range(100)))
+    assert "100 at most" in (await square.say("silence all 1h", who=ROOT)).text
+    assert await made(square) == []

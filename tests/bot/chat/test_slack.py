@@ -62,7 +62,7 @@ async def test_buttons_do_what_the_words_do_and_the_message_follows(place: Offic
     await place.fire()
     assert "yours for" in await place.press("ack")
     await place.deliver()
-    assert buttons(place) == ["snooze 30m", "resolve"]
+    assert buttons(place) == ["snooze 30m", "resolve", "more"]
     await place.press("snooze 30m")
     await place.deliver()
     assert (await place.town.incident()).status is Status.SNOOZED
@@ -148,7 +148,7 @@ async def test_strangers_are_told_how_to_be_added_and_change_nothing(place: Offi
         assert "`people`" in answer
     assert (await place.town.incident()).status is Status.TRIGGERED
     assert [actor for actor, _ in await place.refusals()] == ["U3", "U3"]
-    assert top.actions == ["ack", "snooze 30m", "resolve"]
+    assert top.actions == ["ack", "snooze 30m", "resolve", "more"]
 
 
 async def test_who_may_only_look_may_not_take(place: Office) -> None:
