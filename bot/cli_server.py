@@ -63,6 +63,7 @@ def add_verbs(app: typer.Typer) -> None:
     for name, summary in {
         "alerts": "List what is open, the most urgent first; `alerts all`: more of it.",
         "show": "Show one incident: facts, alerts, history, receipts.",
+        "why": "Say why it was heard or not: `why 12`, `why CheckoutSlow`; `why`: what is hidden.",
         "ack": "Take incidents: `ack 12 13 for 2h looking`; escalation stops.",
         "resolve": "Close incidents: `resolve 12 rolled back`.",
         "snooze": "Hear of incidents again later: `snooze 12 30m`.",

@@ -47,7 +47,7 @@ class Api:
 
     async def command(self, request: Request) -> Response:
         """Say a sentence: `{"text": "ack 12 for 2h"}`; answers what the speaker hears."""
-        person = self._person(request)
+        person = self.person(request)
         text = (await read_json(request, 16_384)).get("text")
         if not isinstance(text, str) or not text.strip():
             raise HTTPException(400, 'expected {"text": "..."}')
@@ -58,7 +58,7 @@ class Api:
 
     async def backtest(self, request: Request) -> Response:
         """Try rules on history: `{"rules": "groups: ...", "since": "30d", "rule": "Name"}`."""
-        self._person(request)
+        self.person(request)
         asked = await read_json(request, LARGEST_RULES)
         text, name = asked.get("rules"), asked.get("rule", "")
         if not isinstance(text, str) or not isinstance(name, str):
@@ -74,7 +74,7 @@ class Api:
 
     async def list(self, request: Request) -> Response:
         """Answer the newest incidents: `?status=open|triggered|...&limit=50`."""
-        self._person(request)
+        self.person(request)
         async with self._desks.database.reading() as tx:
             found = await incidents.search(
                 tx, statuses=_statuses(request), limit=_limit(request), newest_first=True
@@ -83,14 +83,15 @@ class Api:
 
     async def show(self, request: Request) -> Response:
         """Answer one incident with its history; 404 where there is none of that number."""
-        self._person(request)
+        self.person(request)
         number = IncidentId(min(request.path_params["number"], 2**62))
         async with self._desks.database.reading() as tx:
             incident = await incidents.get(tx, number)
             story = await audit.of_incident(tx, number)
         return JSONResponse({**incident_as_json(incident), "history": [*map(_line, story)]})
 
-    def _person(self, request: Request) -> Person:
+    def person(self, request: Request) -> Person:
+        """Return who asks; raises HTTPException 401 or 403."""
         owner = PersonId(self._tokens.owner(request))
         person = self._desks.playbook().people.get(owner)
         if person is None or not person.may(Permission.VIEW):

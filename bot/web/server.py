@@ -26,6 +26,7 @@ from bot.web import (
     pages,
     reload,
     twilio,
+    why,
 )
 from bot.web.auth import is_loopback
 from bot.web.headers import SafeHeaders
@@ -70,6 +71,7 @@ def build(parts: Parts) -> Starlette:
         Route("/-/ready", watch.ready),
         Route("/metrics", watch.metrics),
         *api.routes(parts),
+        *why.routes(parts),
         *reload.routes(parts),
         *api_prometheus.routes(parts),
         *answer_links.routes(parts),

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from routing.alerts.route import Branch
+from routing.alerts.route import Branch, branches_of
 from routing.delivery.words import shortened
 from routing.playbook import Playbook, Route
 from storage.model.alert import Alert, Origin
@@ -254,3 +254,9 @@ def _read_mute(entry: Sequence[Any]) -> Mute:
     kind, by, until, id = entry
     end = None if until is None else datetime.fromtimestamp(until, UTC)
     return Mute(kind=MuteKind(kind), by=by, until=end, id=id)
+
+
+def ways_now(labels: Labels, playbook: Playbook) -> tuple[Way, ...]:
+    """Return the ways that an alert with these labels would go by this playbook."""
+    paths = [branch.path for branch in branches_of(labels, playbook)]
+    return tuple(_read_way(*_way(path, playbook)) for path in paths[:MOST_WAYS])

@@ -56,6 +56,15 @@ async def by_uuid(tx: AsyncConnection, uuid: str) -> Silence | None:
     return None if row is None else _silence(row)
 
 
+async def by_uuids(tx: AsyncConnection, uuids: Collection[str]) -> dict[str, Silence]:
+    """Return those silences and windows that are still kept, over or not."""
+    found = {}
+    for some in chunks(set(uuids)):
+        for row in await tx.execute(select(silences).where(silences.c.uuid.in_(some))):
+            found[row.uuid] = _silence(row)
+    return found
+
+
 async def save(tx: AsyncConnection, silence: Silence) -> None:
     """Store what became of a silence: extended, expired, worded anew."""
     values = _row(silence)

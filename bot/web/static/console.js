@@ -56,7 +56,7 @@ const TOCSIN = (() => {
         h("span", { class: `state ${card.status}` }, card.status)),
       h("div", { class: "card-body" },
         card.summary ? h("p", { class: "summary" }, card.summary) : null,
-        asks, drawFacts(card), drawActions(card), drawThread(card)));
+        asks, drawFacts(card), drawActions(card), drawThread(card), drawWhy(card)));
     return node;
   }
 
@@ -84,6 +84,14 @@ const TOCSIN = (() => {
     return h("details", { class: "thread", open: isOpen(card) },
       h("summary", {}, count === 1 ? "1 line of history" : `${count} lines of history`),
       h("ol", {}, ...card.lines.map((line) => h("li", {}, h("time", {}, clock(line.at)), h("span", {}, line.text)))));
+  }
+
+  /* Why it was told as it was, and to whom: said as a command, answered below. */
+  function drawWhy(card) {
+    return h("button", {
+      type: "button", class: "why", "data-verb": "why", "aria-label": `Why was #${card.incident} told as it was?`,
+      on: { click: (event) => press(event.currentTarget, "why", card.incident) },
+    }, "Why?");
   }
 
   function showCard(card) {

@@ -106,3 +106,34 @@ async def test_odd_commands_are_refused(serve: Serve) -> None:
         answer = await client.post("/api/v1/command", content=content, headers=headers)
         answers[content, kind] = answer.status_code
     assert answers == COMMANDS
+
+
+async def test_why_is_answered_to_programs(serve: Serve, stage: Stage) -> None:
+    await an_incident(stage)
+    client = await serve(people_tokens=TOKENS)
+    of_one = (await client.get("/api/v1/incidents/1/why", headers=AS_EVE)).json()
+    assert (of_one["incident"], of_one["left_out"]) == (1, 0)
+    assert of_one["headline"].startswith("Nobody was told")
+    [alert] = of_one["alerts"]
+    assert alert["labels"] == {"alertname": "CheckoutSlow", "severity": "critical"}
+    assert [point["topic"] for point in alert["points"]] == [
+        *("came in", "deduplicated", "muted", "routed", "grouped into")
+    ]
+    asked = ("alert=CheckoutSlow", f"fingerprint={alert['fingerprint']}")
+    for query in asked:
+        found = (await client.get(f"/api/v1/why?{query}", headers=AS_EVE)).json()
+        assert [it["fingerprint"] for it in found["alerts"]] == [alert["fingerprint"]]
+    every = (await client.get("/api/v1/why", headers=AS_EVE)).json()
+    assert (every["firing"], every["muted"], every["hidden"]) == (1, 0, [])
+    assert [it["incident"] for it in every["waiting"]] == [1]
+
+
+async def test_why_asks_for_a_token_and_for_sense(serve: Serve) -> None:
+    client = await serve(people_tokens=TOKENS)
+    for path in ("/api/v1/why", "/api/v1/incidents/1/why"):
+        assert (await client.get(path)).status_code == 401
+    assert (await client.get("/api/v1/incidents/7/why", headers=AS_EVE)).status_code == 404
+    odd = await client.get("/api/v1/why?fingerprint=%25%25%25%25%25%25", headers=AS_EVE)
+    assert odd.status_code == 400
+    none = await client.get("/api/v1/why?alert=%25", headers=AS_EVE)
+    assert none.json() == {"alerts": []}

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from playwright.async_api import Page, async_playwright
@@ -14,9 +15,10 @@ from bot.web.server import Server
 from routing.delivery.channel import Action, Line, Message
 from routing.flow.current import Current
 from storage.clock import SystemClock
-from storage.model.alert import Severity
+from storage.model.alert import Alert, Severity
 from storage.model.delivery import Purpose
 from storage.model.incident import Status
+from storage.model.labels import Labels
 from tests.bot.web.conftest import ADA, Serve, Stage
 
 CHROMIUM = os.environ.get("TOCSIN_CHROMIUM") or shutil.which("chromium")
@@ -62,6 +64,20 @@ async def test_foreign_text_stays_text(page: Page, serve: Serve, stage: Stage) -
     assert HOSTILE in await page.inner_text(".card .summary")
     assert HOSTILE in await page.inner_text(".card h3")
     assert await page.locator(".side img, .card img, .card script, .card a").count() == 0
+    assert await page.evaluate("window.hacked") is None
+
+
+async def test_a_card_answers_why(page: Page, serve: Serve, stage: Stage) -> None:
+    labels = Labels.of(alertname="CheckoutSlow", severity="critical", team=HOSTILE)
+    await stage.receiver.receive([Alert(labels=labels, starts_at=SystemClock().utc_now())])
+    client = await serve()
+    await stage.console.send(replace(message(), incident=1), "#alarms", "key", None)
+    await page.goto(str(client.base_url))
+    await page.get_by_role("button", name="Why was #1").click()
+    await page.wait_for_selector(".answer:not([aria-busy])")
+    said = await page.locator(".answer").last.inner_text()
+    assert "Nobody was told" in said
+    assert "deduplicated" in said
     assert await page.evaluate("window.hacked") is None
 
 
