@@ -11,6 +11,7 @@ from routing.delivery.cap import DailyCap
 from routing.delivery.throttle import ONE_BY_ONE, Pace
 from routing.dependencies import Dependencies
 from storage.model.alert import Severity
+from storage.model.flaps import Flapping
 from storage.model.heartbeat import Heartbeat
 from storage.model.labels import Labels, Matcher
 from storage.model.person import OnCallList, Permission, Person, PersonId
@@ -42,6 +43,9 @@ class Route:
     policy: str | None = None
     group_by: tuple[str, ...] | None = None
     group_wait: timedelta | None = None
+    group_interval: timedelta | None = None
+    repeat_interval: timedelta | None = None
+    flapping: Flapping | None = None
     goes_on: bool = False
     mute: tuple[str, ...] = ()
     active: tuple[str, ...] = ()
@@ -59,7 +63,9 @@ class Route:
         )
 
 
-INHERITED = ("policy", "group_by", "group_wait")
+WAITS = ("group_wait", "group_interval", "repeat_interval", "flapping")
+"""What a route says instead of its policy."""
+INHERITED = ("policy", "group_by", *WAITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

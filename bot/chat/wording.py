@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from bot.chat.verb import Reply
+from routing.alerts.flap import said
 from routing.incidents.timeline import named
 from storage.errors import BotError
 from storage.model.incident import Incident, IncidentId, Status
@@ -34,7 +35,13 @@ def ago(at: datetime, now: datetime) -> str:
 
 
 def standing(incident: Incident, people: People, now: datetime) -> str:
-    """Say in a few words where an incident stands and who has it."""
+    """Say in a few words where an incident stands, who has it, and that it flaps."""
+    words = _standing(incident, people, now)
+    flaps = said(incident.flaps) if incident.status.is_open else ""
+    return f"{words}, {flaps}" if flaps else words
+
+
+def _standing(incident: Incident, people: People, now: datetime) -> str:
     owner = name_of(incident.owner, people)
     match incident.status:
         case Status.ACKNOWLEDGED if owner:

@@ -13,6 +13,7 @@ from routing.alerts.inhibit import InhibitRule
 from routing.alerts.intervals import Range, Times
 from routing.alerts.windows import LONGEST_WINDOW, check_rule
 from routing.playbook import SilenceLimits
+from storage.model.flaps import NEVER, Flapping
 from storage.model.silence import Silence, SilenceId, SilenceKind
 
 Text = Annotated[str, Field(min_length=1, max_length=200)]
@@ -173,10 +174,40 @@ class SilencesSection(_Section):
         return SilenceLimits(longest=self.longest, confirm=self.confirm, widest=self.widest)
 
 
+class FlappingSection(_Section):
+    """What counts as flapping: it began to fire `times` times `within` so long; and since when
+    nothing began or ended, for that to be over."""
+
+    times: Annotated[int, Field(ge=2, le=100)] = 3
+    within: PositiveDuration = timedelta(minutes=15)
+    calm: PositiveDuration = timedelta(minutes=10)
+
+
+def _flapping(value: Any) -> Any:
+    """Read `off` as "never"."""
+    if value is False or str(value).lower() in ("off", "no", "false"):
+        return None
+    if value is True or str(value).lower() in ("on", "yes", "true"):
+        return {}
+    return value
+
+
+FlappingRule = Annotated[FlappingSection | None, BeforeValidator(_flapping)]
+"""`off`, or what counts as flapping."""
+
+
+def flapping_of(section: FlappingSection | None) -> Flapping:
+    """Return it as the floors below know it."""
+    if section is None:
+        return NEVER
+    return Flapping(times=section.times, within=section.within, calm=section.calm)
+
+
 class AlertsSection(_Section):
     """How alerts are taken, and who hears of them when.
 
     resolve_timeout: an alert whose source names no end is over unless repeated within this.
+    flapping:        what counts as flapping; none: nothing does.
     inhibit:         which alerts hide which.
     inhibit_dependents: a service's trouble hides that of the services that depend on it.
     time_intervals:  name -> entries; routes name them.
@@ -184,6 +215,7 @@ class AlertsSection(_Section):
     """
 
     resolve_timeout: PositiveDuration = timedelta(minutes=5)
+    flapping: FlappingRule = FlappingSection()
     inhibit: tuple[InhibitSection, ...] = ()
     inhibit_dependents: Switch = False
     time_intervals: dict[Text, tuple[TimesSection, ...]] = {}

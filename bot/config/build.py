@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from bot.config.alerts import flapping_of
 from bot.config.check import OWN_HOST
-from bot.config.config import Config, PolicySection, StepSection
+from bot.config.config import Config, StepSection
 from bot.config.fields import Listen
 from bot.config.limits import LimitsSection
 from bot.config.personal import quiet_of, rule_of
@@ -33,7 +34,7 @@ def playbook(config: Config) -> Playbook:
             name: OnCallList(name=name, people=tuple(map(PersonId, people)))
             for name, people in config.oncall.items()
         },
-        policies={name: _policy(name, policy) for name, policy in config.policies.items()},
+        policies={name: _policy(config, name) for name in config.policies},
         default=config.default_policy or "",
         routes=tuple(route.built() for route in config.routes),
         inhibit=tuple(rule.built() for rule in config.alerts.inhibit),
@@ -86,16 +87,20 @@ def _person(config: Config, name: str) -> Person:
     )
 
 
-def _policy(name: str, section: PolicySection) -> Policy:
+def _policy(config: Config, name: str) -> Policy:
+    section = config.policies[name]
     rooms = tuple(entry for room in section.rooms for entry in room.items())
     return Policy(
         name=name,
         steps=tuple(step for written in section.steps for step in _steps(written)),
         rooms=tuple(Room(channel=channel, address=address) for channel, address in rooms),
         group_wait=section.group_wait,
+        group_interval=section.group_interval,
         ack_timeout=section.ack_timeout,
         repeat_after=section.repeat_after,
+        repeat_interval=section.repeat_interval,
         reopen_within=section.reopen_within,
+        flapping=flapping_of(config.alerts.flapping),
     )
 
 

@@ -201,8 +201,10 @@ class PolicySection(Section):
     steps: Annotated[tuple[StepSection, ...], Field(min_length=1)]
     rooms: tuple[RoomAddress, ...] = ()
     group_wait: Duration = timedelta(0)
+    group_interval: Duration = 5 * MINUTE
     ack_timeout: PositiveDuration = 4 * HOUR
     repeat_after: PositiveDuration = 15 * MINUTE
+    repeat_interval: Duration = timedelta(0)
     reopen_within: Duration = 30 * MINUTE
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bot.config.alerts import FlappingRule, flapping_of
 from bot.config.fields import Duration, MatcherText, Switch
 from routing.playbook import Route
 
@@ -25,6 +26,9 @@ class RouteSection(BaseModel):
     policy: Text | None = None
     group_by: tuple[Text, ...] | None = None
     group_wait: Duration | None = None
+    group_interval: Duration | None = None
+    repeat_interval: Duration | None = None
+    flapping: FlappingRule = None
     goes_on: Switch = Field(default=False, alias="continue")
     mute_time_intervals: tuple[Text, ...] = ()
     active_time_intervals: tuple[Text, ...] = ()
@@ -37,6 +41,9 @@ class RouteSection(BaseModel):
             policy=self.policy,
             group_by=self.group_by,
             group_wait=self.group_wait,
+            group_interval=self.group_interval,
+            repeat_interval=self.repeat_interval,
+            flapping=flapping_of(self.flapping) if "flapping" in self.model_fields_set else None,
             goes_on=self.goes_on,
             mute=self.mute_time_intervals,
             active=self.active_time_intervals,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from routing.playbook import Playbook, Route
+from routing.playbook import WAITS, Playbook, Route
 from storage.model.labels import Labels
 from storage.model.policy import Policy
 
@@ -80,11 +80,12 @@ def _taken(
 def _branch(path: tuple[int, ...], route: Route, labels: Labels, playbook: Playbook) -> Branch:
     name = route.policy if route.policy in playbook.policies else playbook.default
     policy = playbook.policies[name or playbook.default]
-    by, wait = route.group_by or ("alertname",), route.group_wait
+    by = route.group_by or ("alertname",)
+    own = {name: said for name in WAITS if (said := getattr(route, name)) is not None}
     grouped = labels if ALL in by else labels.keep(*by)
     return Branch(
         key=GroupKey(policy=policy.name, labels=grouped),
-        policy=policy if wait is None else replace(policy, group_wait=wait),
+        policy=replace(policy, **own) if own else policy,
         mute=route.mute,
         active=route.active,
         path=path,

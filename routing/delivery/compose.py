@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from routing.alerts.flap import said
 from routing.alerts.group import urgent_first
 from routing.delivery.channel import Action, Line, Message
 from routing.delivery.surroundings import (
@@ -146,7 +147,8 @@ def thread(incident: Incident) -> str:
 def stages(incident: Incident) -> tuple[str, ...]:
     """Return words for what holds now and is worth hearing; each happens once.
 
-    A step of a round, an acknowledgement, a snooze, an end; and that samples stopped coming.
+    A step of a round, an acknowledgement, a snooze, an end; that samples stopped coming, that it
+    flaps or is calm again, that more alerts joined.
     """
     match incident.status:
         case Status.ACKNOWLEDGED:
@@ -160,6 +162,10 @@ def stages(incident: Incident) -> tuple[str, ...]:
     found = [f"{incident.status}{place}"]
     if incident.no_data_since and incident.status.is_open:
         found.append(f"no-data.{_unix(incident.no_data_since)}")
+    if incident.status.is_open:
+        flaps = incident.flaps
+        since = {"flapping": flaps.since, "calm": flaps.calm, "more": incident.updated_at}
+        found += [f"{word}.{_unix(at)}" for word, at in since.items() if at is not None]
     return tuple(found)
 
 
@@ -223,6 +229,8 @@ def state(scene: Scene) -> str:
             words = "muted"
         case Status.RESOLVED:
             words = _resolved(scene)
+    if incident.status.is_open and (flaps := said(incident.flaps)):
+        words += f", {flaps}" if incident.firing else f", {flaps}, nothing fires now"
     if incident.muted and incident.status.is_open:
         words += f", {flat(named(incident.muted, scene.playbook.people))}"
     if incident.no_data_since and incident.status.is_open:

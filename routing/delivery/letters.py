@@ -16,7 +16,7 @@ from routing.delivery.compose import (
 )
 from routing.delivery.surroundings import QUIET_AROUND, Around
 from routing.incidents.decide import Decision
-from routing.incidents.effects import Announce, Hush, Tell, TellAdmins
+from routing.incidents.effects import Announce, Hush, Refresh, Tell, TellAdmins
 from routing.incidents.timeline import named, story
 from routing.oncall.expand import Ring, Roster, is_permitted
 from routing.playbook import Playbook
@@ -73,8 +73,9 @@ def letters_of(material: Material) -> tuple[OutboxMessage, ...]:
                     letters += _notices(material, scene, person, what, text)
             case TellAdmins(what, text):
                 letters += _to_admins(material, what, text)
-    if any(isinstance(effect, Announce) for effect in material.decision.effects):
-        letters += _rooms(material, scene, pages)
+    kinds = {type(effect) for effect in material.decision.effects}
+    if kinds & {Announce, Refresh}:
+        letters += _rooms(material, scene, pages, quietly=Announce not in kinds)
     return tuple(letters)
 
 
@@ -219,14 +220,19 @@ def _to_admins(material: Material, what: str, text: str) -> Iterator[OutboxMessa
 
 
 def _rooms(
-    material: Material, scene: Scene, new: Sequence[OutboxMessage]
+    material: Material, scene: Scene, new: Sequence[OutboxMessage], *, quietly: bool
 ) -> Iterator[OutboxMessage]:
-    """Show the new state in every room; a first post carries the chat pages that wait for it."""
+    """Show the new state in every room; a first post carries the chat pages that wait for it.
+
+    quietly: not where each state is a message of its own. Rooms that cannot edit tell by `stages`.
+    """
     hushed = any(isinstance(effect, Hush) for effect in material.decision.effects)
     waiting = [it for it in _pages(material) if it.status is DeliveryStatus.WAITING and not hushed]
     wanted = [it for it in (*waiting, *new) if it.is_due(material.steady)]
     triggered = material.incident.status is Status.TRIGGERED
     for room in material.incident.policy.rooms:
+        if quietly and room.channel in scene.playbook.wants_alerts:
+            continue
         to = ContactPoint(channel=room.channel, address=room.address)
         carried = [it for it in wanted if it.channel == room.channel and triggered]
         message = room_message(

@@ -43,7 +43,7 @@ def missing_timer(incident: Incident, running: Sequence[Timer], moment: Moment) 
         case Status.SNOOZED if TimerKind.SNOOZE_ENDS not in kinds:
             left = (incident.snoozed_until or moment.now) - moment.now
             return SetTimer(TimerKind.SNOOZE_ENDS, max(NOW, left), here)
-        case Status.TRIGGERED if incident.severity.escalates:
+        case Status.TRIGGERED if incident.severity.escalates or incident.policy.repeat_interval:
             if TimerKind.ESCALATE not in kinds or not rings:
                 return SetTimer(TimerKind.ESCALATE, NOW, here, following)
     return None

@@ -18,6 +18,7 @@ from routing.flow.moment import Moment
 from routing.incidents.decide import Decision
 from routing.incidents.machine import begin, belongs, transition
 from storage.model.alert import Alert
+from storage.model.flaps import STEADY
 from storage.model.incident import Incident, IncidentId
 from storage.model.labels import Fingerprint
 from storage.model.policy import Policy
@@ -88,7 +89,7 @@ async def _decided(tx: AsyncConnection, tidings: Tidings, moment: Moment) -> lis
         else:
             opening[group] = alerts
     decisions = [
-        _opened(group, tidings.policies.get(group), alerts, moment)
+        _opened(group, tidings.policies.get(group), alerts, moment, latest.get(group))
         for group, alerts in opening.items()
     ]
     return decisions + await _changed(tx, tidings.incidents, moment)
@@ -112,9 +113,16 @@ def _mute_in(
     return by_time(way.mute, way.active, times) if way else None
 
 
-def _opened(group: str, policy: Policy | None, alerts: Sequence[Alert], moment: Moment) -> Decision:
+def _opened(
+    group: str,
+    policy: Policy | None,
+    alerts: Sequence[Alert],
+    moment: Moment,
+    last: Incident | None,
+) -> Decision:
     by = policy or branches_of(alerts[0].labels, moment.playbook)[0].policy
-    change = begin(IncidentId(0), group, summed_up(alerts), by, moment.now)
+    flaps = last.flaps if last else STEADY
+    change = begin(IncidentId(0), group, summed_up(alerts), by, moment.now, flaps)
     return replace(moment.follow(None, change), alerts=tuple(alerts))
 
 

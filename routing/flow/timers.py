@@ -15,10 +15,12 @@ from routing.flow.outlive import Outlive
 from routing.flow.wake import Wake
 from routing.incidents.events import (
     AckExpired,
+    Calm,
     EscalationDue,
     Event,
     GroupReady,
     SnoozeEnded,
+    UpdateDue,
 )
 from routing.incidents.machine import transition
 from routing.playbook import Playbook
@@ -47,6 +49,10 @@ def event_of(timer: Timer) -> Event:
             return AckExpired(timer.round)
         case TimerKind.SNOOZE_ENDS:
             return SnoozeEnded(timer.round)
+        case TimerKind.GROUP_UPDATE:
+            return UpdateDue()
+        case TimerKind.CALM:
+            return Calm(timer.step)
 
 
 class TimerLoop:

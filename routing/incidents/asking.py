@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from routing.alerts.flap import taken
 from routing.incidents.effects import (
     Announce,
     CancelTimer,
@@ -14,7 +15,12 @@ from routing.incidents.effects import (
 from storage.model.incident import Incident, Status
 from storage.model.timer import TimerKind
 
-NO_TIMERS: Effects = tuple(CancelTimer(kind) for kind in TimerKind)
+ASKING = (
+    *(TimerKind.GROUP_READY, TimerKind.ESCALATE),
+    *(TimerKind.ACK_EXPIRES, TimerKind.SNOOZE_ENDS),
+)
+"""Timers that ask somebody; one at most runs at a time."""
+NO_TIMERS: Effects = tuple(CancelTimer(kind) for kind in ASKING)
 
 
 def begin_again(incident: Incident, because: str, what: str = "triggered") -> Transition:
@@ -35,6 +41,7 @@ def ask_from_the_start(incident: Incident) -> tuple[Incident, Effects]:
         acknowledged_at=None,
         snoozed_until=None,
         undelivered=False,
+        flaps=taken(incident.flaps),
     )
     delay = after.policy.steps[0].after
     if delay and after.severity.escalates:
@@ -45,11 +52,19 @@ def ask_from_the_start(incident: Incident) -> tuple[Incident, Effects]:
 
 
 def take_step(incident: Incident, step: int) -> tuple[Incident, Effects]:
-    """Ask the people of `step`, and set the timer for what follows if nobody answers."""
+    """Ask the people of `step`, and set the timer for what follows if nobody answers.
+
+    What does not escalate is asked again only where the policy says so.
+    """
     page = PageStep(incident.round, step)
-    after = replace(incident, step=step)
+    after = replace(incident, step=step, flaps=taken(incident.flaps))
+    policy, following = incident.policy, step + 1
     if not incident.severity.escalates:
+        wait = policy.repeat_interval
+    elif following < len(policy.steps):
+        wait = policy.steps[following].after
+    else:
+        wait = policy.repeat_interval or policy.repeat_after
+    if not wait and not incident.severity.escalates:
         return after, (page,)
-    steps, following = incident.policy.steps, step + 1
-    wait = steps[following].after if following < len(steps) else incident.policy.repeat_after
     return after, (page, SetTimer(TimerKind.ESCALATE, wait, incident.round, following))

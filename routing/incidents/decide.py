@@ -11,6 +11,7 @@ from routing.incidents.effects import (
     Effect,
     Effects,
     PageStep,
+    Refresh,
     Tell,
     TellAdmins,
     Transition,
@@ -64,7 +65,7 @@ class Decision:
     @property
     def is_told(self) -> bool:
         """Whether anybody is to hear of it: people who are asked, rooms, those who were rung."""
-        telling = (Announce, Tell, TellAdmins)
+        telling = (Announce, Refresh, Tell, TellAdmins)
         return bool(self.rings) or any(isinstance(effect, telling) for effect in self.effects)
 
 

@@ -44,6 +44,11 @@ class Announce:
 
 
 @dataclass(frozen=True, slots=True)
+class Refresh:
+    """Bring the rooms up to date that can be edited in place, which notifies nobody."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tell:
     """Send a notice to these people; `what` names the fact (`taken`, `over`), `text` says it."""
 
@@ -60,7 +65,7 @@ class TellAdmins:
     text: str
 
 
-Effect = PageStep | SetTimer | CancelTimer | Hush | Announce | Tell | TellAdmins
+Effect = PageStep | SetTimer | CancelTimer | Hush | Announce | Refresh | Tell | TellAdmins
 Effects = tuple[Effect, ...]
 
 

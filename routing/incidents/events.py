@@ -102,6 +102,18 @@ class Resolve:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class UpdateDue:
+    """What joined the group has waited long enough to be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """Nothing began or ended since `change`, for as long as that takes to be calm."""
+
+    change: int
+
+
 Event = (
     AlertsChanged
     | GroupReady
@@ -114,4 +126,6 @@ Event = (
     | SnoozeEnded
     | Escalate
     | Resolve
+    | UpdateDue
+    | Calm
 )

@@ -3,21 +3,23 @@
 from dataclasses import replace
 from datetime import datetime
 
-from routing.incidents.asking import NO_TIMERS, ask_from_the_start, begin_again, take_step
+from routing.alerts.flap import began, is_new, said
+from routing.incidents.answers import person_answered
+from routing.incidents.asking import NO_TIMERS, ask_from_the_start, begin_again
 from routing.incidents.effects import (
     Announce,
-    CancelTimer,
     Effects,
     Hush,
+    Refresh,
     SetTimer,
     Tell,
-    TellAdmins,
     Transition,
 )
 from routing.incidents.events import (
     AckExpired,
     Acknowledge,
     AlertsChanged,
+    Calm,
     Escalate,
     EscalationDue,
     Event,
@@ -27,19 +29,40 @@ from routing.incidents.events import (
     Snooze,
     SnoozeEnded,
     Undelivered,
+    UpdateDue,
+)
+from routing.incidents.flapping import (
+    began_to_flap,
+    calm,
+    change_of,
+    forgotten,
+    heard,
+    is_held_open,
+    let_go,
+    sentence,
+    shown,
+    watched,
 )
 from routing.incidents.muting import gathered, heard_again, hush, muted, was_told
-from storage.errors import NotAllowed
+from routing.incidents.steps import not_delivered, step_due
+from storage.model.flaps import STEADY, Flaps
 from storage.model.incident import Incident, IncidentId, Status
-from storage.model.person import PersonId
 from storage.model.policy import Policy
 from storage.model.timer import TimerKind
 
 
 def begin(
-    number: IncidentId, group: str, change: AlertsChanged, policy: Policy, now: datetime
+    number: IncidentId,
+    group: str,
+    change: AlertsChanged,
+    policy: Policy,
+    now: datetime,
+    flaps: Flaps = STEADY,
 ) -> Transition:
-    """Open incident `number` for a group of alerts that has none; `now` is aware UTC."""
+    """Open incident `number` for a group of alerts that has none; `now` is aware UTC.
+
+    flaps: how often the one before it came and went, where that is long over.
+    """
     incident = Incident(
         id=number,
         group=group,
@@ -52,15 +75,15 @@ def begin(
         firing=change.firing,
         total=change.total,
         no_data_since=change.no_data_since,
+        flaps=began(flaps, policy.flapping, now),
     )
+    because = _flapping("alerts began to fire", incident)
     if policy.group_wait:
-        wait = SetTimer(TimerKind.GROUP_READY, policy.group_wait)
-        return Transition(
-            incident=incident, effects=(wait,), what="opened", because="alerts began to fire"
-        )
-    incident, effects = ask_from_the_start(incident)
+        effects: Effects = (SetTimer(TimerKind.GROUP_READY, policy.group_wait),)
+    else:
+        incident, effects = ask_from_the_start(incident)
     return Transition(
-        incident=incident, effects=effects, what="opened", because="alerts began to fire"
+        incident=incident, effects=(*effects, *watched(incident)), what="opened", because=because
     )
 
 
@@ -91,14 +114,26 @@ def transition(incident: Incident, event: Event, now: datetime) -> Transition:
             return _alerts_changed(incident, event, now)
         case GroupReady() | EscalationDue() | Undelivered() | AckExpired() | SnoozeEnded():
             return _time_passed(incident, event)
+        case Calm(change):
+            return _calm(incident, change, now)
+        case UpdateDue():
+            return _update(incident, now)
         case Rung(people):
-            heard = incident.rung + tuple(p for p in people if p not in incident.rung)
-            return Transition(incident=replace(incident, rung=heard))
+            rung = incident.rung + tuple(p for p in people if p not in incident.rung)
+            return Transition(incident=replace(incident, rung=rung))
         case Acknowledge() | Snooze() | Resolve() | Escalate():
-            return _person_answered(incident, event, now)
+            return person_answered(incident, event, now)
 
 
 def _alerts_changed(incident: Incident, change: AlertsChanged, now: datetime) -> Transition:
+    """See what it comes to; where it flaps, the wait for calm begins anew."""
+    told = _told_of(incident, change, now)
+    moved = change_of(told.incident) != change_of(incident)
+    more = watched(told.incident) if moved else ()
+    return replace(told, effects=(*told.effects, *more)) if more else told
+
+
+def _told_of(incident: Incident, change: AlertsChanged, now: datetime) -> Transition:
     """Take over what fires now, then see whether that ends, begins or worsens anything."""
     worse = change.firing > 0 and change.severity.rank < incident.severity.rank
     fresh = not incident.status.is_open and not incident.quiet
@@ -111,11 +146,13 @@ def _alerts_changed(incident: Incident, change: AlertsChanged, now: datetime) ->
         category=change.category if change.firing else incident.category,
         no_data_since=change.no_data_since,
         muted=change.muted if change.firing else incident.muted,
+        flaps=heard(incident, change, now),
     )
     if not incident.status.is_open:
         return _alerts_after_the_end(incident, after, now)
     if not change.firing:
-        return _cleared(after, now)
+        held = after.flaps.since is not None and not after.muted and was_told(after)
+        return shown(after) if held else _cleared(after, now)
     if after.muted and not incident.muted:
         return muted(after)
     if incident.muted and not after.muted and not (worse and incident.status is Status.TRIGGERED):
@@ -130,8 +167,45 @@ def _alerts_changed(incident: Incident, change: AlertsChanged, now: datetime) ->
         return Transition(
             incident=after, effects=(Announce(),), what="no data", because=_data_sentence(after)
         )
+    return _counted(incident, after)
+
+
+def _counted(incident: Incident, after: Incident) -> Transition:
+    """Other alerts fire than before: told at once, except what flaps, and what joins a group that
+    gathers for a while."""
+    more = after.firing - incident.firing
+    joined = max(0, after.total - incident.total)
+    if is_new(incident.flaps, after.flaps):
+        return began_to_flap(after)
+    if after.flaps.held and after.status is Status.TRIGGERED:
+        return step_due(after, "it fires again, nobody answered in time")
+    if after.flaps.since is not None and (after.flaps != incident.flaps or more <= 0):
+        return shown(after)
+    if after.policy.group_interval and more > 0 and more >= joined:
+        after = replace(after, joined=incident.joined + more)
+        wait = SetTimer(TimerKind.GROUP_UPDATE, after.policy.group_interval)
+        first = () if incident.joined else (wait,)
+        return Transition(incident=after, effects=(*first, Refresh()))
     because = f"{_alerts(after.firing)} firing, {_alerts(incident.firing)} before"
     return Transition(incident=after, effects=(Announce(),), what="alerts", because=because)
+
+
+def _update(incident: Incident, now: datetime) -> Transition:
+    """Tell of the alerts that joined since the rooms were told last."""
+    if not incident.joined or not incident.status.is_open:
+        return Transition(incident=incident)
+    after = replace(incident, joined=0, updated_at=now)
+    if incident.muted or not incident.firing:
+        return Transition(incident=after)
+    because = f"{_alerts(incident.joined)} more began to fire, {incident.firing} firing now"
+    return Transition(incident=after, effects=(Announce(),), what="alerts", because=because)
+
+
+def _calm(incident: Incident, change: int, now: datetime) -> Transition:
+    """Nothing moved for long enough: what was held open is over, or it is said that it fires."""
+    if incident.flaps.since is None or change != change_of(incident):
+        return Transition(incident=incident)
+    return _cleared(incident, now) if is_held_open(incident) else calm(incident, now)
 
 
 def _alerts_after_the_end(incident: Incident, after: Incident, now: datetime) -> Transition:
@@ -144,7 +218,7 @@ def _alerts_after_the_end(incident: Incident, after: Incident, now: datetime) ->
             )
         return Transition(incident=after)
     if incident.quiet:
-        return Transition(incident=after)
+        return Transition(incident=replace(after, flaps=incident.flaps))
     if after.muted:
         return Transition(incident=incident)
     if not belongs(incident, now):
@@ -153,16 +227,16 @@ def _alerts_after_the_end(incident: Incident, after: Incident, now: datetime) ->
         after, resolved_at=None, resolved_by=None, cleared_at=None, round=incident.round + 1
     )
     reopened, effects = ask_from_the_start(reopened)
-    return Transition(
-        incident=reopened, effects=effects, what="reopened", because="the trouble is back"
-    )
+    because = _flapping("the trouble is back", reopened)
+    return Transition(incident=reopened, effects=effects, what="reopened", because=because)
 
 
 def _cleared(incident: Incident, now: datetime) -> Transition:
     """Nothing fires any more: it resolves by itself."""
     told = was_told(incident)
+    steady, rest = forgotten(incident)
     after = replace(
-        incident,
+        steady,
         status=Status.RESOLVED,
         resolved_at=now,
         cleared_at=now,
@@ -173,8 +247,12 @@ def _cleared(incident: Incident, now: datetime) -> Transition:
     )
     # Of what was muted to its end nobody is told, as with Alertmanager; the rooms show it.
     over = () if incident.muted else (Tell(incident.rung, "over", "resolved by itself"),)
-    effects: Effects = (*NO_TIMERS, Hush(), *over, Announce()) if told else NO_TIMERS
+    effects: Effects = (*NO_TIMERS, *rest)
+    if told:
+        effects = (*effects, Hush(), *over, Announce())
     because = "all alerts cleared" if told else "all alerts cleared before anybody was told"
+    if told and incident.flaps.since is not None:
+        because += f", after {said(incident.flaps)}"
     return Transition(incident=after, effects=effects, what="resolved", because=because)
 
 
@@ -206,11 +284,11 @@ def _time_passed(
         case EscalationDue(at, step) if (
             status is Status.TRIGGERED and at == here and step == incident.step + 1
         ):
-            return _next_step(incident, because="nobody answered in time")
+            return step_due(incident, "nobody answered in time")
         case Undelivered(at, step) if (
             status is Status.TRIGGERED and at == here and step <= incident.step
         ):
-            return _not_delivered(incident, step)
+            return not_delivered(incident, step)
         case AckExpired(at) if status is Status.ACKNOWLEDGED and at == here:
             return _let_go(incident, f"the acknowledgement by {incident.owner} is over")
         case SnoozeEnded(at) if status is Status.SNOOZED and at == here:
@@ -222,130 +300,13 @@ def _let_go(incident: Incident, because: str) -> Transition:
     """Nobody has it any more: begin again, or wait for the end of what mutes it."""
     if incident.muted:
         return hush(incident, f"{because}; muted, {incident.muted}")
+    if is_held_open(incident):
+        return let_go(incident, because)
     return begin_again(incident, because)
 
 
-def _next_step(incident: Incident, because: str) -> Transition:
-    """Take the following step; after the final one begin again and tell an administrator."""
-    if incident.step + 1 < len(incident.policy.steps):
-        after, effects = take_step(incident, incident.step + 1)
-        because = f"step {after.step + 1} of {len(incident.policy.steps)}: {because}"
-        return Transition(
-            incident=after, effects=(*effects, Announce()), what="step", because=because
-        )
-    finished = f"policy {incident.policy.name!r} is finished: {because}"
-    again = begin_again(incident, f"{finished}; beginning again", what="repeat")
-    tell = TellAdmins(f"finished/{incident.round}", finished)
-    return replace(again, effects=(*again.effects, tell))
-
-
-def _not_delivered(incident: Incident, step: int) -> Transition:
-    """A step reached nobody: say so, and go on at once where a later step is left."""
-    after = replace(incident, undelivered=True)
-    because = f"step {step + 1} reached nobody"
-    tell = TellAdmins(f"undelivered/{incident.round}/{step}", because)
-    last = len(incident.policy.steps) - 1
-    if step < incident.step or step == last or not incident.severity.escalates:
-        # Later steps are on their way already, or the last one has failed and its timer, which
-        # begins the policy again, is running: asking again at once would only spin.
-        return Transition(
-            incident=after, effects=(tell, Announce()), what="not delivered", because=because
-        )
-    after, effects = take_step(after, step + 1)
-    return Transition(
-        incident=after,
-        effects=(*effects, tell, Announce()),
-        what="not delivered",
-        because=f"{because}; step {step + 2} at once",
-    )
-
-
-def _person_answered(
-    incident: Incident, event: Acknowledge | Snooze | Resolve | Escalate, now: datetime
-) -> Transition:
-    """Do what a person asked, or say why the status forbids it."""
-    if not incident.status.is_open:
-        who = f"by {incident.resolved_by}" if incident.resolved_by else "by itself"
-        raise NotAllowed(f"#{incident.id} is already resolved {who}")
-    match event:
-        case Acknowledge(by, hold) if incident.status is Status.ACKNOWLEDGED:
-            if by != incident.owner or hold is None:
-                raise NotAllowed(f"#{incident.id} is already acknowledged by {incident.owner}")
-            timer = SetTimer(TimerKind.ACK_EXPIRES, hold, incident.round)
-            because = _said(f"acknowledgement by {by} extended", event.note)
-            return Transition(
-                incident=incident, effects=(timer, Announce()), what="extended", because=because
-            )
-        case Acknowledge(by, hold):
-            after = replace(
-                incident,
-                status=Status.ACKNOWLEDGED,
-                owner=by,
-                acknowledged_at=now,
-                snoozed_until=None,
-                undelivered=False,
-            )
-            expiry = SetTimer(
-                TimerKind.ACK_EXPIRES, hold or incident.policy.ack_timeout, incident.round
-            )
-            return _answered(after, by, "acknowledged", event.note, "taken", expiry)
-        case Snooze(by, hold):
-            after = replace(
-                incident, status=Status.SNOOZED, owner=by, snoozed_until=now + hold,
-                undelivered=False,
-            )  # fmt: skip
-            end = SetTimer(TimerKind.SNOOZE_ENDS, hold, incident.round)
-            return _answered(after, by, "snoozed", event.note, "snoozed", end)
-        case Resolve(by):
-            after = replace(
-                incident,
-                status=Status.RESOLVED,
-                resolved_at=now,
-                resolved_by=by,
-                cleared_at=None,
-                quiet=incident.firing > 0,
-                snoozed_until=None,
-                undelivered=False,
-            )
-            return _answered(after, by, "resolved", event.note, "over")
-        case Escalate(by):
-            return _passed_on(incident, by, _said(f"escalated by {by}", event.note))
-
-
-def _passed_on(incident: Incident, by: PersonId, because: str) -> Transition:
-    """Ask the next ones now. Who holds it lets go of it, and a round begins with that step."""
-    if incident.status is Status.TRIGGERED:
-        return _next_step(incident, because)
-    if incident.status is Status.GATHERING:
-        after, effects = ask_from_the_start(incident)
-        effects = (CancelTimer(TimerKind.GROUP_READY), *effects)
-        return Transition(incident=after, effects=effects, what="triggered", because=because)
-    free = replace(
-        incident,
-        status=Status.TRIGGERED,
-        round=incident.round + 1,
-        owner=None,
-        acknowledged_at=None,
-        snoozed_until=None,
-    )
-    on = _next_step(free, because)
-    held = (incident.owner,) if incident.owner and incident.owner != by else ()
-    tell: Effects = (Tell(held, "escalated", because),) if held else ()
-    return replace(on, effects=(*NO_TIMERS, Hush(), *tell, *on.effects))
-
-
-def _answered(
-    after: Incident, by: PersonId, what: str, note: str, told: str, *timers: SetTimer
-) -> Transition:
-    """Stop what is ringing, tell the others who were rung, show the new state."""
-    others = tuple(person for person in after.rung if person != by)
-    because = _said(f"{what} by {by}", note)
-    effects: Effects = (*NO_TIMERS, Hush(), *timers, Tell(others, told, because), Announce())
-    return Transition(incident=after, effects=effects, what=what, because=because)
-
-
-def _said(fact: str, note: str) -> str:
-    return f"{fact}: {note}" if note else fact
+def _flapping(fact: str, incident: Incident) -> str:
+    return f"{fact}; {sentence(incident)}" if incident.flaps.since is not None else fact
 
 
 def _alerts(count: int) -> str:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from routing.incidents.asking import NO_TIMERS, ask_from_the_start
 from routing.incidents.effects import Announce, Effects, Hush, Transition
+from routing.incidents.flapping import forgotten
 from storage.model.incident import Incident, Status
 
 
@@ -33,8 +34,9 @@ def muted(incident: Incident) -> Transition:
 
 def hush(incident: Incident, because: str) -> Transition:
     """Let it wait, in a new round, until it is heard again: nothing rings, nothing is due."""
+    calm, rest = forgotten(incident)
     waits = replace(
-        incident,
+        calm,
         status=Status.MUTED,
         round=incident.round + 1,
         step=-1,
@@ -43,7 +45,7 @@ def hush(incident: Incident, because: str) -> Transition:
         snoozed_until=None,
         undelivered=False,
     )
-    effects: Effects = (*NO_TIMERS, Hush(), Announce())
+    effects: Effects = (*NO_TIMERS, *rest, Hush(), Announce())
     return Transition(incident=waits, effects=effects, what="muted", because=because)
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NewType
 
 from storage.model.alert import Category, Severity
+from storage.model.flaps import STEADY, Flaps
 from storage.model.person import PersonId
 from storage.model.policy import Policy
 
@@ -46,6 +47,9 @@ class Incident:
     undelivered:    a step of this round reached nobody.
     muted:          who keeps all that fires from being heard (`silence 12 by ada until ...`);
                     empty: somebody is to hear.
+    flaps:          how often it came and went of late.
+    joined:         alerts that began since its rooms were last told how many there are.
+    updated_at:     when they were last told of such.
     version:        counts saves; a save of an older version is refused.
     All times aware UTC.
     """
@@ -73,4 +77,7 @@ class Incident:
     no_data_since: datetime | None = None
     undelivered: bool = False
     muted: str = ""
+    flaps: Flaps = STEADY
+    joined: int = 0
+    updated_at: datetime | None = None
     version: int = 0

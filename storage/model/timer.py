@@ -14,6 +14,8 @@ class TimerKind(StrEnum):
     ESCALATE = "escalate"
     ACK_EXPIRES = "ack_expires"
     SNOOZE_ENDS = "snooze_ends"
+    GROUP_UPDATE = "group_update"
+    CALM = "calm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

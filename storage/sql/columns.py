@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from storage.model.flaps import STEADY, Flaps
 from storage.model.labels import Labels, Matcher, MatchOp
 from storage.model.silence import Mute, MuteKind
 from storage.sql import policy_json
@@ -123,6 +124,26 @@ MutesText = AsText(
     lambda text: tuple(_mute(*entry) for entry in json.loads(text)),
 )
 """Why an alert is not heard, as a JSON list."""
+
+
+def _flaps_json(flaps: Flaps) -> str:
+    if flaps == STEADY:
+        return ""
+    times = (flaps.since, flaps.calm, *flaps.recent)
+    written = [at and at.astimezone(UTC).isoformat() for at in times]
+    return _json([flaps.count, flaps.held, *written])
+
+
+def _flaps(text: str) -> Flaps:
+    if not text:
+        return STEADY
+    count, held, *times = json.loads(text)
+    since, calm, *recent = (at and datetime.fromisoformat(at) for at in times)
+    return Flaps(recent=tuple(recent), since=since, count=count, held=held, calm=calm)
+
+
+FlapsText = AsText(_flaps_json, _flaps)
+"""What is remembered of coming and going, as a JSON list; empty where that is nothing."""
 
 PolicyText = AsText(policy_json.encode, policy_json.decode)
 """A policy as JSON; equal texts come back as one object."""

@@ -5,9 +5,13 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
+from storage.model.flaps import NEVER, Flapping
 from storage.model.policy import Policy, Room, Step, Target, TargetKind
 
-WAITS = ("group_wait", "ack_timeout", "repeat_after", "reopen_within")
+WAITS = (
+    *("group_wait", "group_interval", "ack_timeout"),
+    *("repeat_after", "repeat_interval", "reopen_within"),
+)
 
 
 @lru_cache(maxsize=1_024)
@@ -23,6 +27,10 @@ def encode(policy: Policy) -> str:
         "rooms": [[room.channel, room.address] for room in policy.rooms],
     }
     document |= {wait: getattr(policy, wait).total_seconds() for wait in WAITS}
+    if policy.flapping != NEVER:
+        rule = policy.flapping
+        waits = (rule.within.total_seconds(), rule.calm.total_seconds())
+        document["flapping"] = [rule.times, *waits]
     return json.dumps(document, separators=(",", ":"))
 
 
@@ -34,7 +42,17 @@ def decode(text: str) -> Policy:
         name=document["name"],
         steps=tuple(_step_in(step) for step in document["steps"]),
         rooms=tuple(Room(channel=c, address=a) for c, a in document["rooms"]),
+        flapping=_flapping_in(document.get("flapping")),
         **{wait: timedelta(seconds=document[wait]) for wait in WAITS if wait in document},
+    )
+
+
+def _flapping_in(rule: list[float] | None) -> Flapping:
+    if rule is None:
+        return NEVER
+    times, within, calm = rule
+    return Flapping(
+        times=int(times), within=timedelta(seconds=within), calm=timedelta(seconds=calm)
     )
 
 

@@ -20,6 +20,7 @@ from storage.model.report_run import RunStatus
 from storage.model.silence import SilenceKind
 from storage.model.timer import TimerKind
 from storage.sql.columns import (
+    FlapsText,
     FloatText,
     LabelsText,
     MatchersText,
@@ -68,6 +69,9 @@ incidents = Table(
     Column("no_data_since", UtcDateTime),
     Column("undelivered", Boolean, nullable=False),
     Column("muted", PlainText, nullable=False),
+    Column("flaps", FlapsText, nullable=False),
+    Column("joined", Integer, nullable=False),
+    Column("updated_at", UtcDateTime),
     Column("version", Integer, nullable=False),
     sqlite_autoincrement=True,  # a number is never given twice, whatever is deleted
 )

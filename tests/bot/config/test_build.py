@@ -14,6 +14,7 @@ from bot.config.build import (
 from routing.delivery.throttle import Pace
 from routing.playbook import CHAT, Playbook, Route, Source
 from storage.model.alert import Severity
+from storage.model.flaps import Flapping
 from storage.model.labels import Matcher, MatchOp
 from storage.model.person import ContactPoint, OnCallList, Permission, Person, PersonId
 from storage.model.policy import Policy, Room, Step, Target, TargetKind
@@ -52,6 +53,8 @@ severities: {warning: [chat, sms]}
             again,
             again,
         ),
+        group_interval=5 * M,
+        flapping=Flapping(times=3, within=15 * M, calm=10 * M),
     )
     assert playbook(config) == Playbook(
         people={

@@ -115,7 +115,9 @@ def test_the_defaults_it_shows_are_the_real_ones(config: Config) -> None:
     assert config.own_host == plain.own_host
     assert config.delivery.model_copy(update={"daily_cap": {}}) == plain.delivery
     assert config.commands == plain.commands
+    assert config.alerts.flapping == plain.alerts.flapping
     assert config.log == plain.log
     shop = config.policies["shop"]
-    for key in ("group_wait", "ack_timeout", "repeat_after", "reopen_within"):
+    waits = ("group_wait", "group_interval", "repeat_interval")
+    for key in (*waits, "ack_timeout", "repeat_after", "reopen_within"):
         assert getattr(shop, key) == type(shop).model_fields[key].default

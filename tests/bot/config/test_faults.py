@@ -12,7 +12,10 @@ SECTIONS = ", ".join(sorted(Config.model_fields))
 PERSON = "addresses, contacts, email, name, permission, phone, quiet_hours, rules, slack, timezone"
 MAIL = "{host: mx, from_address: t@x.org, tls: off, username: t, password: very-secret}"
 MAIL_BY_CA = MAIL.replace("off", "starttls, ca_file: ca.pem")
-POLICY = "ack_timeout, group_wait, reopen_within, repeat_after, rooms, steps"
+POLICY = (
+    "ack_timeout, group_interval, group_wait, reopen_within, repeat_after, repeat_interval, rooms, "
+    "steps"
+)
 
 
 def test_the_sound_configuration_has_no_fault(tmp_path: Path) -> None:

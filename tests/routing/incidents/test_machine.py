@@ -46,7 +46,11 @@ from tests.routing.incidents.cases import (
     incident,
 )
 
-STOP = tuple(CancelTimer(kind) for kind in TimerKind)
+ASKING = (
+    *(TimerKind.GROUP_READY, TimerKind.ESCALATE),
+    *(TimerKind.ACK_EXPIRES, TimerKind.SNOOZE_ENDS),
+)
+STOP = tuple(CancelTimer(kind) for kind in ASKING)
 REPEAT = timedelta(minutes=15)
 ASK_0 = (PageStep(0, 0), SetTimer(TimerKind.ESCALATE, SOON, 0, 1))
 ASK_AGAIN = (
