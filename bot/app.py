@@ -17,7 +17,6 @@ from bot.channels.console import Console
 from bot.channels.draws import Draws
 from bot.channels.links import AnswerLinks, TakesLinks, kept_secret
 from bot.config.build import (
-    body_limits,
     database_url,
     playbook,
     report_schedules,
@@ -40,7 +39,8 @@ from bot.roles import Roles
 from bot.schema import lay_out
 from bot.scrape.scraper import Scraper
 from bot.twilio import Telephony
-from bot.web.parts import Keys, Limits, Parts
+from bot.web.keys import keys_of
+from bot.web.parts import Limits, Parts
 from bot.web.server import Server
 from bot.web.standing import restore
 from routing.delivery.channel import Channel, ChannelKind
@@ -58,7 +58,6 @@ from routing.flow.receive import Receiver
 from routing.flow.timers import TimerLoop
 from routing.flow.wake import Wake
 from storage.clock import SystemClock, boot_id
-from storage.model.person import PersonId
 from storage.series.local import LocalSeries
 from storage.sql import meta
 from storage.sql.database import Database
@@ -200,6 +199,14 @@ class App:
         listen = self.config.server.listen
         self.server = Server(parts, host=listen.host, port=listen.port)
         await self.server.start()
+        await self._open_mail()
+
+    async def _open_mail(self) -> None:
+        """Take mails, where the configuration says so; what that takes is loaded only then."""
+        if self.config.mail is not None:
+            from bot.mail.open import open_mail
+
+            self._open.push_async_callback((await open_mail(self, self.config.mail)).close)
 
     async def _sign_links(self) -> AnswerLinks:
         """Let messages carry links that answer, signed by the secret of this installation."""
@@ -255,7 +262,7 @@ class App:
             hearing=self.hearing,
             twilio=self.telephony.door,
             heartbeats=self.heartbeats,
-            is_accepting=lambda: self._accepting,
+            is_accepting=self.is_accepting,
             more_routes=self.mouth.routes() if self.mouth is not None else (),
         )
 
@@ -287,6 +294,10 @@ class App:
     async def _reload_by_signal(self) -> None:
         with suppress(Exception):  # the log has it already
             await self.reloader.reload(actor="local", via="signal")
+
+    def is_accepting(self) -> bool:
+        """Say whether anything is still taken in."""
+        return self._accepting
 
     def not_ready(self) -> tuple[str, ...]:
         """Say what keeps requests from being served."""
@@ -321,22 +332,6 @@ class App:
             log.warning("stopped in a hurry; what was in flight is sent again at the next start")
         finally:
             await self._open.aclose()
-
-
-def keys_of(config: Config) -> Keys:
-    """Return who may come in, and by what."""
-    sources, person = config.sources, config.console.person
-    return Keys(
-        ingest_tokens={name: s.token.reveal() for name, s in sources.items() if s.token},
-        open_sources=[name for name, section in sources.items() if not section.token],
-        people_tokens={entry.person: entry.token.reveal() for entry in config.server.tokens},
-        console_person=PersonId(person) if person else None,
-        body_bytes=body_limits(config),
-        heartbeat_tokens={
-            name: it.token.reveal() for name, it in config.heartbeats.items() if it.token
-        },
-        mappings={name: s.mapping.compiled() for name, s in sources.items() if s.mapping},
-    )
 
 
 async def open_channels(config: Config) -> dict[str, tuple[ChannelKind, Channel]]:

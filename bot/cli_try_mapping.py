@@ -3,6 +3,8 @@
 import json
 import os
 import sys
+from dataclasses import replace
+from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,13 +14,17 @@ import typer
 from storage.errors import BotError, ConfigError
 
 if TYPE_CHECKING:
+    from bot.config.config import SourceSection
     from bot.doors.door import Arrived
+    from bot.mail.box import Box
     from storage.model.alert import Alert
 
 
 def try_mapping(
     source: Annotated[str, typer.Argument(help="The source whose mapping is tried.")],
-    file: Annotated[Path, typer.Argument(help="A payload as JSON; - reads it from the input.")],
+    file: Annotated[
+        Path, typer.Argument(help="A payload as JSON, or a mail (.eml); -: the input.")
+    ],
     config: Annotated[
         Path,
         typer.Option("--config", "-c", envvar="TOCSIN_CONFIG", help="The configuration file."),
@@ -36,13 +42,30 @@ def try_mapping(
         near = get_close_matches(source, sources, 1)
         hint = f"; did you mean {near[0]}?" if near else f"; it has {', '.join(sources) or 'none'}"
         raise ConfigError(f"{config}: has no source {source!r}{hint}")
-    mapping = sources[source].mapping
-    compiled = mapping.compiled() if mapping else None
-    now = SystemClock().utc_now()
-    arrived = read(_payload(file), Caller(source=source, now=now, mapping=compiled))
+    section, now = sources[source], SystemClock().utc_now()
+    compiled = section.mapping.compiled() if section.mapping else None
+    if section.mail is not None and file.suffix == ".eml":
+        arrived = _mailed(file, section.mail.built(source, section.mapping), section, now)
+    else:
+        arrived = read(_payload(file), Caller(source=source, now=now, mapping=compiled))
     print(clean("\n".join(_told(arrived))))
     if arrived.refused:
         raise typer.Exit(1)
+
+
+def _mailed(file: Path, box: "Box", section: "SourceSection", now: datetime) -> "Arrived":
+    """Read a mail, as its program saved it, as the door would."""
+    from bot.mail.box import Ours, told, why_none
+    from bot.mail.read import read_mail
+
+    try:
+        mail = read_mail(file.read_bytes(), "try-mapping@localhost")
+    except OSError as error:
+        raise BotError(f"{file}: cannot be read: {error}") from error
+    if why := why_none(mail, Ours()):
+        raise BotError(f"{file}: makes no alert: {why}")
+    assert section.mail is not None
+    return told(box, replace(mail, sender=mail.writer), section.mail.address, now)
 
 
 def _payload(file: Path) -> Any:

@@ -35,7 +35,9 @@ LONGEST_REASON: Final = 1_000
 AT_START: Final = {
     "server": ("listen", "link_secret", "max_body", "max_unpacked"),
     "console": ("enabled",),
-    **dict.fromkeys(("storage", "channels", "own_host", "heartbeat", "commands", "log"), ()),
+    **dict.fromkeys(
+        ("storage", "channels", "mail", "own_host", "heartbeat", "commands", "log"), ()
+    ),
 }
 """Sections (or keys of one) that are used at the start alone: a change waits for a restart."""
 

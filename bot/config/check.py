@@ -4,6 +4,7 @@ import re
 
 from bot.config.access import check_access
 from bot.config.check_channels import check_channels, check_room_address
+from bot.config.check_mail import check_mail
 from bot.config.check_personal import FORECASTS, check_personal
 from bot.config.check_remote import check_remote
 from bot.config.check_reports import check_reports
@@ -40,6 +41,7 @@ def check(inspection: Inspection) -> None:
     check_scrape(inspection, OWN_HOST)
     check_services(inspection)
     check_sources(inspection)
+    check_mail(inspection)
     if readable and not inspection.faults:
         check_reach(inspection)
 

@@ -31,6 +31,7 @@ from bot.config.fields import (
 )
 from bot.config.heartbeats import HeartbeatRule
 from bot.config.limits import SenderLimitsSection
+from bot.config.mail import MailboxSection, MailSection
 from bot.config.mapping import MappingSection
 from bot.config.personal import PersonalRuleSection, QuietSection
 from bot.config.remote import BasicSection, ForwardSection, MetricsSection
@@ -122,6 +123,7 @@ class SourceSection(Section):
     """Somebody who sends samples, alerts or changes.
 
     mapping: how its own JSON becomes alerts, where it speaks no format that is known.
+    mail:   an address that takes its mails; none: it sends none.
     limits: what it may send, so that one that runs wild leaves room for the others.
     token:  what it must show; needed as soon as more than loopback is listened on.
     expect: silence longer than this opens an incident of `severity`; none: it may be silent.
@@ -132,6 +134,7 @@ class SourceSection(Section):
     severity: Severity = Severity.WARNING
     limits: SenderLimitsSection = SenderLimitsSection()
     mapping: MappingSection | None = None
+    mail: MailboxSection | None = None
 
 
 class OwnHost(Section):
@@ -269,6 +272,7 @@ class Config(Section):
     storage: Storage = Storage()
     rules: tuple[Files, ...] = ()
     sources: dict[Text, SourceSection] = {}
+    mail: MailSection | None = None
     scrape: tuple[ScrapeSection, ...] = ()
     own_host: OwnHost = OwnHost()
     people: dict[Text, PersonSection] = {}

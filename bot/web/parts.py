@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bot.channels.console import Console
     from bot.channels.links import AnswerLinks
     from bot.doors.mapping import Mapped
+    from bot.mail.box import Box
     from bot.web.twilio import TwilioDoor
     from routing.flow.hear import Hearing
     from routing.flow.heartbeats import Heartbeats
@@ -51,6 +52,7 @@ class Keys:
     body_bytes:    source name -> the largest body that it may send; none: that of `Limits`.
     heartbeat_tokens: heartbeat name -> its token; those without may call over loopback.
     mappings:      source name -> how its own JSON becomes alerts.
+    boxes:         address in lower case -> what takes its mails.
     """
 
     ingest_tokens: Mapping[str, str] = field(default_factory=dict)
@@ -60,6 +62,7 @@ class Keys:
     body_bytes: Mapping[str, int] = field(default_factory=dict)
     heartbeat_tokens: Mapping[str, str] = field(default_factory=dict)
     mappings: "Mapping[str, Mapped]" = field(default_factory=dict)
+    boxes: "Mapping[str, Box]" = field(default_factory=dict)
 
 
 class Done(Protocol):

@@ -23,6 +23,23 @@ def test_the_sound_configuration_has_no_fault(tmp_path: Path) -> None:
 
 
 VALUES = [
+    pytest.param("sources: {nas: {mail: {address: n@x.org, senders: ['x']}}}\nmail: {}\n",
+        "config.yaml:15:52 sources.nas.mail.senders[0]: found 'x'; expected an address, "
+        "*@example.com, or * for anybody", id="mail-sender"),
+    pytest.param("sources: {nas: {mail: {address: n@x.org, senders: ['*'], text: '(a'}}}\n"
+        "mail: {}\n",
+        "config.yaml:15:64 sources.nas.mail.text: found '(a', which is no RE2 pattern (missing ): "
+        "(a); expected one such as '\\[(?P<state>\\w+)\\] (?P<host>\\S+)'", id="mail-pattern"),
+    pytest.param("sources: {nas: {mail: {address: n@x.org, senders: ['*']}}}\n",
+        "config.yaml:15:33 sources.nas.mail.address: nobody listens for mails; expected a section "
+        "`mail`, such as `mail: {}`", id="mail-to-nobody"),
+    pytest.param("mail: {}\n",
+        "config.yaml:15:7 mail: no source takes mails; expected `mail: {address: ..., senders: "
+        "[...]}` in one", id="mail-for-nobody"),
+    pytest.param("mail: {listen: '0.0.0.0:25'}\nsources: {n: {mail: {address: n@x.org, "
+        "senders: ['*']}}}\n",
+        "config.yaml:15:7 mail: 0.0.0.0:25 can be reached from other machines; expected `hosts`, "
+        "the networks whose machines may deliver, such as [10.1.0.0/16]", id="mail-from-anywhere"),
     pytest.param("polices: {}\n",
         f"config.yaml:15:1 polices: no such key; did you mean 'policies'? known: {SECTIONS}",
         id="unknown-section"),
@@ -78,7 +95,7 @@ VALUES = [
         id="no-rule-file"),
     pytest.param("sources: {a: {token: ~}, b: {tokn: x}}\n",
         "config.yaml:15:30 sources.b.tokn: no such key; did you mean 'token'? "
-        "known: expect, limits, mapping, severity, token", id="misspelt-token"),
+        "known: expect, limits, mail, mapping, severity, token", id="misspelt-token"),
 ]  # fmt: skip
 
 
