@@ -9,6 +9,7 @@ from bot.heartbeat import Heartbeat
 from bot.loops import Loop, failing, stuck
 from bot.own_host import OwnHost
 from bot.roll_call import PACE, RollCall
+from routing.flow.remind import SilenceReminder
 
 if TYPE_CHECKING:
     from bot.app import App
@@ -32,6 +33,8 @@ class Roles:
         self._loop("judging", app.judge.tick, 1.0)
         self._loop("expiring", app.receiver.expire, 1.0)
         self._loop("muting", app.quiet.look, 1.0)
+        shared = (app.database, app.clock, app.playbook, app.wake)
+        self._loop("reminding", SilenceReminder(*shared).look, 30.0, stuck_after=300.0)
         self._loop("looking", app.observed.look, 5.0)
         self._loop("sealing", app.series.seal, 60.0, stuck_after=900.0)
         self._loop("inspecting", app.housekeeper.inspect, 60.0, stuck_after=300.0)
@@ -47,7 +50,6 @@ class Roles:
             self._loop("hearing SMS", app.telephony.mouth.listen, 5.0)
         self._loop("looking for targets", app.scraper.look, 5.0)
         if "slack" in config.opened:
-            shared = (app.database, app.clock, app.playbook, app.wake)
             roll = RollCall(lambda: app.reloader.config, *shared)
             self._loop("roll call", roll.call, PACE, stuck_after=2 * PACE)
         if config.heartbeat is not None:

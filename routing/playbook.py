@@ -10,6 +10,7 @@ from routing.catalogue import Catalogue
 from routing.delivery.cap import DailyCap
 from routing.delivery.throttle import ONE_BY_ONE, Pace
 from routing.dependencies import Dependencies
+from routing.recurrence import Recurrence
 from storage.model.alert import Severity
 from storage.model.flaps import Flapping
 from storage.model.heartbeat import Heartbeat
@@ -82,6 +83,17 @@ class SilenceLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reminder:
+    """When what is silenced is told, and where.
+
+    to: (channel, address) of rooms; empty: every administrator hears of it.
+    """
+
+    recurrence: Recurrence
+    to: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Somebody who sends samples.
 
@@ -107,6 +119,7 @@ class Playbook:
     inhibit:     which alerts hide which.  intervals: times of the day, by name.
     maintenance: windows of the configuration; those that people make are rows.
     limits:      what people may silence.
+    reminder:    when it is told what is silenced, and where; None: never.
     resolve_timeout: an alert from a source that names no end is over unless repeated within this.
     failover_after: a critical page unsent after this goes to the person's next channel.
     caps:        by channel, how many messages a day may go by it.
@@ -134,6 +147,7 @@ class Playbook:
     intervals: Mapping[str, tuple[Times, ...]] = field(default_factory=dict)
     maintenance: tuple[Silence, ...] = ()
     limits: SilenceLimits = SilenceLimits()
+    reminder: Reminder | None = None
     failover_after: timedelta = timedelta(seconds=60)
     caps: Mapping[str, DailyCap] = field(default_factory=dict)
     pace: Pace = ONE_BY_ONE

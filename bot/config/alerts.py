@@ -6,13 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from bot.config.fields import MatcherText, PositiveDuration, Switch, TimeZone
+from bot.config.fields import MatcherText, PositiveDuration, RoomAddress, Switch, TimeZone
 from routing.alerts.inhibit import InhibitRule
 from routing.alerts.intervals import Range, Times
 from routing.alerts.windows import LONGEST_WINDOW, check_rule
-from routing.playbook import SilenceLimits
+from routing.playbook import Reminder, SilenceLimits
+from routing.recurrence import Recurrence, parse_cron
 from storage.model.flaps import NEVER, Flapping
 from storage.model.silence import Silence, SilenceId, SilenceKind
 
@@ -163,15 +164,29 @@ class SilencesSection(_Section):
 
     longest: no silence lasts longer.  confirm: more alerts than this need a confirmation.
     widest:  more alerts than this, or everything there is, need an administrator.
+    daily:   when it is told what is silenced: cron's five fields; empty: never.
+    to:      rooms that it is told in; none: every administrator hears of it.
     """
 
     longest: PositiveDuration = timedelta(days=7)
     confirm: Annotated[int, Field(ge=0)] = 20
     widest: Annotated[int, Field(ge=0)] = 200
+    daily: Annotated[str, AfterValidator(lambda text: parse_cron(text) if text else "")] = (
+        "0 9 * * *"
+    )
+    timezone: TimeZone = "UTC"
+    to: tuple[RoomAddress, ...] = ()
 
     def built(self) -> SilenceLimits:
         """Return it as the floors below know it."""
         return SilenceLimits(longest=self.longest, confirm=self.confirm, widest=self.widest)
+
+    def reminder(self) -> Reminder | None:
+        """Return when it is told what is silenced, and where."""
+        if not self.daily:
+            return None
+        to = tuple(pair for room in self.to for pair in room.items())
+        return Reminder(recurrence=Recurrence(cron=self.daily, timezone=self.timezone), to=to)
 
 
 class FlappingSection(_Section):

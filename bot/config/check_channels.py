@@ -25,6 +25,13 @@ def _rooms(inspection: Inspection) -> None:
             for channel, address in room.items():
                 way: Way = ("policies", name, "rooms", place, channel)
                 check_address(inspection, way, channel, address)
+    for place, room in enumerate(inspection.config.alerts.silences.to):
+        for channel, address in room.items():
+            way = ("alerts", "silences", "to", place)
+            inspection.refers(way, "channel", channel, inspection.names("channels"))
+            if channel in inspection.config.opened:
+                check_address(inspection, (*way, channel), channel, address)
+                check_room_address(inspection, (*way, channel), channel, address)
 
 
 def _people(inspection: Inspection) -> None:

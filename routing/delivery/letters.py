@@ -1,6 +1,6 @@
 """From a decision to the messages that are owed for it: pages, notices, rooms. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -257,6 +257,17 @@ def trouble_letters(
 
     avoid: the channel that is in trouble; used only by those who have no other.
     """
+    day = f"{fact}/{now:%Y-%m-%d}"
+    return admin_letters(day, message, playbook, avoid=avoid, now=now, steady=steady)
+
+
+def admin_letters(
+    fact: str, message: Message, playbook: Playbook, *, avoid: str, now: datetime, steady: Steady
+) -> list[OutboxMessage]:
+    """Owe every administrator a message, once for each `fact`.
+
+    avoid: the channel that is in trouble; used only by those who have no other.
+    """
     letters = []
     for admin in playbook.admins():
         ways = sorted(
@@ -264,20 +275,39 @@ def trouble_letters(
             key=lambda it: (it.channel == avoid, it.channel not in playbook.chat),
         )
         for to in ways[:1]:
-            letter = OutboxMessage(
-                id=OutboxId(0),
-                key=f"{fact}/{now:%Y-%m-%d}/{admin.id}",
-                purpose=Purpose.NOTICE,
-                severity=message.severity,
-                incident=None,
-                person=admin.id,
-                round=0,
-                step=0,
-                channel=to.channel,
-                address=to.address,
-                body=body.write(message),
-                not_before=steady,
-                created_at=now,
-            )
-            letters.append(letter)
+            place = (to.channel, to.address)
+            letters.append(_notice(f"{fact}/{admin.id}", message, place, admin.id, now, steady))
     return letters
+
+
+def room_letters(
+    fact: str, message: Message, to: Iterable[tuple[str, str]], *, now: datetime, steady: Steady
+) -> list[OutboxMessage]:
+    """Owe rooms a message, once for each `fact`. to: (channel, address)."""
+    return [_notice(f"{fact}/{'/'.join(it)}", message, it, None, now, steady) for it in to]
+
+
+def _notice(
+    key: str,
+    message: Message,
+    place: tuple[str, str],
+    person: PersonId | None,
+    now: datetime,
+    steady: Steady,
+) -> OutboxMessage:
+    channel, address = place
+    return OutboxMessage(
+        id=OutboxId(0),
+        key=key,
+        purpose=Purpose.NOTICE,
+        severity=message.severity,
+        incident=None,
+        person=person,
+        round=0,
+        step=0,
+        channel=channel,
+        address=address,
+        body=body.write(message),
+        not_before=steady,
+        created_at=now,
+    )

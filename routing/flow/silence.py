@@ -153,10 +153,8 @@ class SilenceDesk:
     async def listed(self, kind: SilenceKind) -> list[tuple[Silence, int]]:
         """Return what is not over, and how many firing alerts each hides now."""
         async with self.database.reading() as tx:
-            found = await silences.unexpired(tx, self.clock.utc_now())
-            muted = await standing.mutes_of_firing(tx)
-        counted = Counter(mute.id for mutes in muted for mute in mutes)
-        return [(it, counted[it.uuid]) for it in found if it.kind is kind]
+            found = await hiding(tx, self.clock.utc_now())
+        return [(it, count) for it, count in found if it.kind is kind]
 
     async def _running(self, tx: AsyncConnection, id: SilenceId) -> Silence:
         found = await silences.get(tx, id)
@@ -192,6 +190,14 @@ class SilenceDesk:
             what=what,
             because=because,
         )
+
+
+async def hiding(tx: AsyncConnection, now: datetime) -> list[tuple[Silence, int]]:
+    """Return what people made and is not over, and how many firing alerts each hides."""
+    found = await silences.unexpired(tx, now)
+    muted = await standing.mutes_of_firing(tx)
+    counted = Counter(mute.id for mutes in muted for mute in mutes)
+    return [(it, counted[it.uuid]) for it in found]
 
 
 async def _still_firing(

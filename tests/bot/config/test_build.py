@@ -12,7 +12,8 @@ from bot.config.build import (
     series_options,
 )
 from routing.delivery.throttle import Pace
-from routing.playbook import CHAT, Playbook, Route, Source
+from routing.playbook import CHAT, Playbook, Reminder, Route, Source
+from routing.recurrence import Recurrence
 from storage.model.alert import Severity
 from storage.model.flaps import Flapping
 from storage.model.labels import Matcher, MatchOp
@@ -57,6 +58,7 @@ severities: {warning: [chat, sms]}
         flapping=Flapping(times=3, within=15 * M, calm=10 * M),
     )
     assert playbook(config) == Playbook(
+        reminder=Reminder(recurrence=Recurrence(cron="0 9 * * *")),
         people={
             ADA: Person(
                 id=ADA,

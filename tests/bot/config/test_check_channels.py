@@ -113,3 +113,24 @@ def test_an_address_without_a_path_has_nothing_more_to_hide() -> None:
     teams = kind("teams")
     opened = Opened(teams, teams.options(rooms={"ops": Secret("https://a.example")}))
     assert opened.secrets() == ["https://a.example"]
+
+
+SILENCES = [
+    ("daily: 9 o'clock", "alerts.silences.daily: found \"9 o'clock\"; expected cron's five fields"),
+    ("timezone: Mars", "alerts.silences.timezone: no time zone is called 'Mars'"),
+    ("to: [{slak: C012ABCDEF}]", "no channel is called 'slak'; did you mean 'slack'?"),
+    (
+        "to: [{teams: opps}]",
+        "alerts.silences.to[0].teams: no address of channels.teams is called 'opps'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "why"), SILENCES)
+def test_the_daily_word_on_silences_has_a_time_and_a_room(
+    tmp_path: Path, line: str, why: str
+) -> None:
+    found = faults(tmp_path, f"{WHOLE}alerts: {{silences: {{{line}}}}}\n", WORLD)
+    assert any(why in fault for fault in found), found
+    never = read(tmp_path, f'{WHOLE}alerts: {{silences: {{daily: ""}}}}\n', WORLD)
+    assert playbook(never).reminder is None

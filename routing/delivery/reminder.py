@@ -1,0 +1,68 @@
+"""The daily word on what is silenced: by whom, until when, and how much it hides. Pure."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from routing.delivery.channel import Message
+from routing.delivery.compose import LONGEST_SUMMARY
+from routing.delivery.words import flat, lasting, moment, shortened
+from storage.model.alert import Severity
+from storage.model.delivery import Purpose
+from storage.model.person import Person, PersonId
+from storage.model.silence import Silence
+
+LONGEST_LINE, LONGEST_COVER = 180, 90
+EVER = datetime.max.replace(tzinfo=UTC)
+
+
+def reminder_message(
+    quiet: Sequence[tuple[Silence, int]],
+    people: Mapping[PersonId, Person],
+    now: datetime,
+    console: str,
+) -> Message:
+    """List what is silenced, what lasts longest first.
+
+    quiet: at least one silence or window, each with how many firing alerts it hides.
+    """
+    ordered = sorted(quiet, key=lambda it: (_end(it[0]), it[1]), reverse=True)
+    hidden = sum(count for _, count in quiet)
+    plural = "silence hides" if len(quiet) == 1 else "silences hide"
+    return Message(
+        purpose=Purpose.NOTICE,
+        title=f"{len(quiet)} {plural} {hidden:,} alert{'s' * (hidden != 1)} now",
+        severity=Severity.INFORMATIONAL,
+        summary=_fitting([_line(it, count, people, now) for it, count in ordered]),
+        link=console,
+    )
+
+
+def _line(it: Silence, count: int, people: Mapping[PersonId, Person], now: datetime) -> str:
+    """Write `silence 3 on team="shop": hides 12, by Ada, for 2 d 4 h more, until ...; note`."""
+    person = people.get(PersonId(it.created_by))
+    by = flat(person.name if person else it.created_by)
+    cover = shortened(flat(", ".join(map(str, it.matchers))), LONGEST_COVER)
+    end = "without end"
+    if it.ends_at is not None:
+        end = f"for {lasting(it.ends_at - now)} more, until {moment(it.ends_at, now)}"
+    if it.until_resolved:
+        end = f"until resolved, {end}"
+    note = f"; {flat(it.comment)}" if it.comment else ""
+    line = f"{it.kind} {it.id} on {cover}: hides {count:,}, by {by}, {end}{note}"
+    return shortened(line, LONGEST_LINE)
+
+
+def _fitting(lines: Sequence[str]) -> str:
+    """Join as many lines as there is room for, and count the rest."""
+    last = "and {more} more: `silence list` tells all"
+    kept, room = list[str](), LONGEST_SUMMARY - len(last)
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            return "\n".join([*kept, last.format(more=len(lines) - len(kept))])
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def _end(it: Silence) -> datetime:
+    return it.ends_at or EVER
