@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.channels.mrkdwn import Block, escaped, is_tame, link, marked, mention, plain, units
 from routing.delivery.channel import Action, Line, Message
 from routing.delivery.compose import SILENCES
-from routing.delivery.words import ELLIPSIS, flat, web_link
+from routing.delivery.words import ELLIPSIS, fewer, flat, web_link
 from storage.model.delivery import Purpose
 from storage.model.incident import Status
 
@@ -15,7 +15,7 @@ LONGEST_TITLE, LONGEST_SUMMARY, LONGEST_FIELD, LONGEST_FACT = 150, 1_500, 250, 2
 MENU = "more"
 LONGEST_BUTTON, LONGEST_LINK, LONGEST_TEXT, LONGEST_REPLY = 75, 500, 600, 10_000
 MOST_FIELDS, MOST_FACTS, MOST_MENTIONS, MOST_ACTIONS = 10, 2, 20, 5
-SECTION = 2_900
+SECTION, UNCUT = 2_900, 1_000_000
 """Slack: 3,000 characters a section, 2,000 a field, 150 a header, 13,200 a message in all."""
 
 STATES = {
@@ -173,9 +173,11 @@ def _facts(facts: Sequence[tuple[str, str]]) -> list[Block]:
 def _fact(name: str, value: str, longest: int) -> Block:
     """Show one fact, its name in bold where nothing in it could be taken for markup."""
     address = _checked(value)
+    room = longest - 60
+    value = fewer(value, room, size=lambda text: units(escaped(text, UNCUT)))
     if not is_tame(name) or not (address or is_tame(value)):
         return plain(f"{name}\n{value}", longest)
-    shown = link(address) if address else escaped(value, longest - 60) or "-"
+    shown = link(address) if address else escaped(value, room) or "-"
     return marked(f"*{escaped(name, 50) or '-'}*\n{shown}")
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from bot.channels.links import Link
 from routing.delivery.channel import Line, Message
-from routing.delivery.words import flat, lines_of, moment, shortened, web_link
+from routing.delivery.words import fewer, flat, lines_of, moment, shortened, web_link
 from storage.model.alert import Severity
 from storage.model.delivery import Purpose
 from storage.model.incident import Status
@@ -169,7 +169,9 @@ def _shown(letter: Letter, shorter: int) -> dict[str, object]:
 
 
 def _rows(text: str, longest: int) -> list[str]:
-    return shortened(lines_of(text, MOST_ROWS), longest).split("\n") if text.strip() else []
+    if not text.strip():
+        return []
+    return shortened(fewer(lines_of(text, MOST_ROWS), longest), longest).split("\n")
 
 
 def _fact(name: str, value: str, shorter: int) -> Fact:

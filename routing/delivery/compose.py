@@ -285,7 +285,7 @@ def _alerts(ordered: Sequence[Alert]) -> str:
     head = f"{firing} of {len(ordered)} firing"
     if shared:
         head = shortened(f"{head}, all {_written(sorted(shared))}", LONGEST_ALERT)
-    return "\n".join([head, *lines, *([f"and {more} more"] if more > 0 else [])])
+    return "\n".join([head, *lines, *([f"and {more:,} more"] if more > 0 else [])])
 
 
 def _alert(alert: Alert, shared: Set[tuple[str, str]], *, with_name: bool) -> str:

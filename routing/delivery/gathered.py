@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from routing.alerts.group import urgent_first
 from routing.delivery.channel import Action, Message
 from routing.delivery.compose import LONGEST_SUMMARY
-from routing.delivery.words import flat, shortened
+from routing.delivery.words import fitting, flat, shortened
 from storage.model.alert import Alert, Severity
 from storage.model.delivery import Purpose
 
@@ -50,7 +50,7 @@ def gathered(purpose: Purpose, items: Sequence[Item], console: str) -> Message:
     is_page = purpose is Purpose.PAGE
     counted = f"{severities}: {_counted(services)}." if services else f"{severities}."
     lines = [counted] if is_page else []
-    lines.append(_named(known))
+    lines.append(_named(known, LONGEST_SUMMARY - sum(len(line) + 1 for line in lines)))
     facts = [("Severities", severities), ("Services", _counted(services))]
     return Message(
         purpose=purpose,
@@ -79,11 +79,10 @@ def _counted(services: Counter[str]) -> str:
     return ", ".join(first) + (f" and {more} more" if more else "")
 
 
-def _named(items: Sequence[Item]) -> str:
+def _named(items: Sequence[Item], room: int) -> str:
     named = [
         shortened(f"{item.title}: {item.text}" if item.text else item.title, 3 * LONGEST_NAME)
         for item in items[:MOST_NAMED]
     ]
-    more = len(items) - len(named)
     between = "\n" if any(item.text for item in items) else ", "
-    return between.join([*named, f"and {more} more"] if more else named)
+    return fitting(named, room, between=between, hidden=len(items) - len(named))

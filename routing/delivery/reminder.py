@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from routing.delivery.channel import Message
 from routing.delivery.compose import LONGEST_SUMMARY
-from routing.delivery.words import flat, lasting, moment, shortened
+from routing.delivery.words import fitting, flat, lasting, moment, shortened
 from storage.model.alert import Severity
 from storage.model.delivery import Purpose
 from storage.model.person import Person, PersonId
@@ -32,7 +32,7 @@ def reminder_message(
         purpose=Purpose.NOTICE,
         title=f"{len(quiet)} {plural} {hidden:,} alert{'s' * (hidden != 1)} now",
         severity=Severity.INFORMATIONAL,
-        summary=_fitting([_line(it, count, people, now) for it, count in ordered]),
+        summary=fitting([_line(*it, people, now) for it in ordered], LONGEST_SUMMARY),
         link=console,
     )
 
@@ -50,18 +50,6 @@ def _line(it: Silence, count: int, people: Mapping[PersonId, Person], now: datet
     note = f"; {flat(it.comment)}" if it.comment else ""
     line = f"{it.kind} {it.id} on {cover}: hides {count:,}, by {by}, {end}{note}"
     return shortened(line, LONGEST_LINE)
-
-
-def _fitting(lines: Sequence[str]) -> str:
-    """Join as many lines as there is room for, and count the rest."""
-    last = "and {more} more: `silence list` tells all"
-    kept, room = list[str](), LONGEST_SUMMARY - len(last)
-    for line in lines:
-        room -= len(line) + 1
-        if room < 0:
-            return "\n".join([*kept, last.format(more=len(lines) - len(kept))])
-        kept.append(line)
-    return "\n".join(kept)
 
 
 def _end(it: Silence) -> datetime:

@@ -1,10 +1,13 @@
 """Text for tired people: times, durations and numbers in words, foreign text made harmless."""
 
+import re
 import unicodedata
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 ELLIPSIS = "…"
+_COUNTED = re.compile(r"and ([0-9][0-9,]*) more")
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 """Unicode categories that steer or hide text instead of being text (line ends among them)."""
 
@@ -28,6 +31,46 @@ def lines_of(text: str, most: int) -> str:
 def shortened(text: str, longest: int) -> str:
     """Cut to `longest` characters; a cut is marked."""
     return text if len(text) <= longest else text[: longest - 1].rstrip() + ELLIPSIS
+
+
+def fitting(
+    parts: Sequence[str],
+    longest: int,
+    *,
+    between: str = "\n",
+    hidden: int = 0,
+    size: Callable[[str], int] = len,
+) -> str:
+    """Join as many of `parts` as `longest` leaves room for; what is left out is counted.
+
+    hidden: how many more there are behind them.   size: how long a text is.
+    A first part that is too long alone is returned as it is, with the count.
+
+    >>> fitting(["a=1", "a=2", "a=3"], 14, hidden=4997)
+    'a=1\\nand 4,999 more'
+    """
+    text = ""
+    for kept in range(len(parts), 0, -1):
+        left = len(parts) - kept + hidden
+        text = between.join([*parts[:kept], *([f"and {left:,} more"] if left else [])])
+        if size(text) <= longest:
+            return text
+    return text
+
+
+def fewer(text: str, longest: int, size: Callable[[str], int] = len) -> str:
+    """Shorten a list of lines that ends by counting what it leaves out; it goes on to say so.
+
+    Any other text is returned as it is.
+
+    >>> fewer("a=1\\na=2\\nand 4,998 more", 18)
+    'a=1\\nand 4,999 more'
+    """
+    *lines, last = text.split("\n")
+    counted = _COUNTED.fullmatch(last)
+    if not counted or not lines or size(text) <= longest:
+        return text
+    return fitting(lines, longest, hidden=int(counted[1].replace(",", "")), size=size)
 
 
 def number(value: float) -> str:
