@@ -16,11 +16,15 @@ ROUTE = {
     "receiver": "policy",
     "group_by": "group_by",
     "group_wait": "group_wait",
+    "group_interval": "group_interval",
+    "repeat_interval": "repeat_interval",
     "continue": "continue",
     "mute_time_intervals": "mute_time_intervals",
     "active_time_intervals": "active_time_intervals",
 }
 """Alertmanager's key of a route -> ours; matchers and routes are read apart."""
+USUAL = {"group_wait": "30s", "group_interval": "5m", "repeat_interval": "4h"}
+"""What Alertmanager does where its root route does not say; ours would be otherwise."""
 MATCHERS = ("match", "match_re", "matchers")
 PRIMARY = "primary"
 """The on-call list that imported policies ask."""
@@ -96,7 +100,9 @@ def _route(route: Mapping, done: Imported, *, is_root: bool = False) -> dict[str
         if ours := ROUTE.get(name):
             found[ours] = _plain(value)
         elif name not in (*MATCHERS, "routes"):
-            done.note(value, "not carried over: Tocsin has no such wait in a route")
+            done.note(value, "not carried over: a route of Tocsin has no such key")
+    if is_root:
+        found |= {name: usual for name, usual in USUAL.items() if name not in found}
     routes = [_route(_mapping(it, it), done) for it in _items(route.get("routes"))]
     if routes:
         found["routes"] = routes

@@ -15,6 +15,8 @@ from bot.chat.verb import Reply
 from bot.web.auth import Tokens
 from bot.web.parts import Parts
 from bot.web.reading import read_json
+from routing.alerts.flap import said
+from routing.flow.ahead import ahead_of
 from routing.rules.read import parse_rules
 from storage.errors import ConfigError
 from storage.model.audit import AuditRow
@@ -82,13 +84,16 @@ class Api:
         return JSONResponse({"incidents": [incident_as_json(incident) for incident in found]})
 
     async def show(self, request: Request) -> Response:
-        """Answer one incident with its history; 404 where there is none of that number."""
+        """Answer one incident, what is due for it, its history; 404 where there is none."""
         self.person(request)
         number = IncidentId(min(request.path_params["number"], 2**62))
         async with self._desks.database.reading() as tx:
             incident = await incidents.get(tx, number)
             story = await audit.of_incident(tx, number)
-        return JSONResponse({**incident_as_json(incident), "history": [*map(_line, story)]})
+            due = await ahead_of(tx, incident, self._desks.clock, self._desks.playbook())
+        ahead = [{"at": it.at.isoformat(), "what": it.what} for it in due]
+        told = {**incident_as_json(incident), "next": ahead}
+        return JSONResponse({**told, "history": [*map(_line, story)]})
 
     def person(self, request: Request) -> Person:
         """Return who asks; raises HTTPException 401 or 403."""
@@ -153,6 +158,7 @@ def incident_as_json(incident: Incident) -> dict[str, Any]:
         "resolved_by": incident.resolved_by,
         "no_data_since": _iso(incident.no_data_since),
         "undelivered": incident.undelivered,
+        "flapping": said(incident.flaps) if incident.status.is_open else "",
     }
 
 

@@ -1,6 +1,7 @@
 """`tocsin import alertmanager`: the same alerts go the same way, and what is lost is named."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -31,9 +32,11 @@ route:
     receiver: shop
     continue: true
     group_by: ['...']
+    repeat_interval: 12h
   - match: {service: database}
     match_re: {cluster: "eu-.*"}
     receiver: database
+    group_interval: 2m
     mute_time_intervals: [nights]
     routes:
     - matchers: ['{severity=info, owner!="a b"}']
@@ -69,6 +72,7 @@ channels:
   webhook: {urls: {database: "https://example.com/hook"}, keys: {database: a-key-of-sixteen-chars}}
 """
 CHANNEL = "C012ABCDEF"
+S, HOUR = timedelta(seconds=1), timedelta(hours=1)
 ALERTS = [
     "alertname=A severity=critical team=shop",
     "alertname=A severity=critical team=shop service=database cluster=eu-1",
@@ -114,10 +118,32 @@ def test_it_is_a_sound_configuration_and_says_what_is_lost(
     assert len(found.inhibit) == 1
     assert set(found.intervals) == {"nights"}
     assert {room.address for room in found.policies["shop"].rooms} == {CHANNEL}
-    for lost in ("slack_api_url", "templates", "repeat_interval", "pagerduty_configs", "channel"):
+    for lost in ("slack_api_url", "templates", "pagerduty_configs", "channel"):
         assert lost in said.err, lost
+    assert "interval" not in said.err
     assert "a-secret" not in said.out + said.err
     assert "another-secret" not in said.out + said.err
+
+
+def test_how_long_things_wait_is_what_alertmanager_would(
+    theirs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the root does not say is Alertmanager's own default; what routes do not, the root's."""
+    run(theirs)
+    found = completed(capsys.readouterr().out, tmp_path)
+    waits = {
+        branch.policy.name: (
+            branch.policy.group_wait,
+            branch.policy.group_interval,
+            branch.policy.repeat_interval,
+        )
+        for words in ALERTS
+        for branch in branches_of(Labels.of(dict(w.split("=") for w in words.split())), found)
+    }
+    assert waits["default"] == (10 * S, 300 * S, 4 * HOUR)
+    assert waits["shop"] == (10 * S, 300 * S, 12 * HOUR)
+    assert waits["database"] == (10 * S, 120 * S, 4 * HOUR)
+    assert waits["quiet"] == (10 * S, 120 * S, 4 * HOUR)
 
 
 async def test_alerts_go_the_way_that_amtool_says(

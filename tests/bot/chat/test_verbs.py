@@ -169,6 +169,16 @@ async def test_show_tells_everything_about_one(square: Square) -> None:
     assert any(to == "C1" and by == "slack" for _, to, by, _ in receipts)
 
 
+async def test_show_says_what_will_be_sent_when(square: Square) -> None:
+    await square.town.fire()
+    await square.town.turn()
+    reply = await square.say("show 1")
+    due = "12:05 UTC, in 5 min: page to Cy by slack and sms (step 2)"
+    assert f"Next:\n  {due}\n" in reply.text
+    await square.say("resolve 1")
+    assert "Next:" not in (await square.say("show 1")).text
+
+
 async def test_show_cuts_what_is_long_and_says_what_failed(square: Square) -> None:
     square.town.sms.fault = Rejected("no such number")
     await square.town.fire(*(alert(instance=str(number)) for number in range(7)))

@@ -36,6 +36,7 @@ async def test_incidents_are_listed_and_shown(serve: Serve, stage: Stage) -> Non
     )
     shown = (await client.get(f"/api/v1/incidents/{found['number']}", headers=AS_EVE)).json()
     assert shown["history"][0]["what"] == "opened"
+    assert shown["next"][-1]["what"] == "step 1 reaches nobody, as things stand"
     none = await client.get("/api/v1/incidents?status=resolved", headers=AS_EVE)
     assert none.json() == {"incidents": []}
 
