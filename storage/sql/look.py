@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.errors import ConfigError
 from storage.sql import postgres, sqlite_file
 from storage.sql.database import address_of
 from storage.sql.outages import explained
@@ -20,6 +21,9 @@ async def looking(url: str, patience: float = 2.0) -> AsyncIterator[AsyncConnect
     """
     where = address_of(url)
     if isinstance(where, Path):
+        # Asked first: a connection that fails leaves its thread to end when it likes.
+        if not where.exists():
+            raise ConfigError(f"{where}: there is no database yet; `tocsin serve` makes it")
         name, engine = str(where), sqlite_file.reader(where, patience)
     else:
         there = postgres.address(where)

@@ -8,6 +8,7 @@ import pytest
 
 from bot.chat.speak import speak
 from bot.chat.verb import Reply
+from bot.reports.publish import WORKER
 from routing.flow.current import Current
 from routing.flow.desks import Desks
 from storage.metrics.local import LocalMetrics
@@ -44,4 +45,5 @@ async def square(tmp_path: Path) -> AsyncIterator[Square]:
             rules=Current(()),
         )
         yield Square(place, desks, series)
+        await WORKER.close()
         await series.close()

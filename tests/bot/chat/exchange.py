@@ -16,6 +16,7 @@ from bot.channels.twilio import TakesCallbacks
 from bot.chat.sms import SmsMouth
 from bot.config.secret import Secret
 from bot.intake import Intake
+from bot.reports.publish import WORKER
 from bot.web.answer_links import Allowance
 from bot.web.parts import Parts
 from bot.web.server import Server
@@ -230,6 +231,7 @@ class Exchange:
 @asynccontextmanager
 async def exchange(folder: Path, kind: type[Exchange] = Exchange) -> AsyncIterator[Exchange]:
     async with AsyncExitStack() as opened:
+        opened.push_async_callback(WORKER.close)
         twilio = await opened.enter_async_context(TwilioServer())
         twilio.usual_fate = Fate(pause=0.0)
         database = await Database.open(str(folder / "tocsin.db"))

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from twilio.request_validator import RequestValidator
 
-from bot.reports.publish import WORKER
 from routing.delivery.channel import Message
 from routing.incidents.events import Resolve
 from storage.model.delivery import Purpose
@@ -25,7 +24,6 @@ async def here(tmp_path: Path) -> AsyncIterator[Exchange]:
     async with exchange(tmp_path) as made:
         await made.start()
         yield made
-    await WORKER.close()
 
 
 # answers
