@@ -116,6 +116,7 @@ class SlackMouth:
             self._door = Door(app, options.signing_secret.reveal(), desks.clock)
         self._line: asyncio.Task[None] | None = None
         self._work: set[asyncio.Task[None]] = set()
+        self._doing: set[asyncio.Future[Reply]] = set()
         self._answers: OrderedDict[str, Reply] = OrderedDict()
 
     @property
@@ -143,7 +144,8 @@ class SlackMouth:
             await asyncio.wait(self._work, timeout=patience)
         for task in self._work:
             task.cancel()
-        await asyncio.gather(*self._work, return_exceptions=True)
+        # What was given up may still be ending a transaction: the database is closed after that.
+        await asyncio.gather(*self._work, *self._doing, return_exceptions=True)
 
     # what Bolt calls
 
@@ -200,6 +202,8 @@ class SlackMouth:
             if said.seal and not await self._is_new(said.seal):
                 return
             doing = asyncio.ensure_future(self._once(said, do))
+            self._doing.add(doing)
+            doing.add_done_callback(self._doing.discard)
             slow = verb_of(said.text)
             soon = 0.0 if slow is not None and slow.slow else SOON
             await asyncio.wait([doing], timeout=soon)

@@ -55,7 +55,9 @@ def test_any_json_is_read_or_refused_in_words(door: Door, body: Any, event: str)
     json.dumps(dict(arrived.reply)).encode()
 
 
-@pytest.mark.parametrize("door", [door for door in DOORS.values() if door.prove], ids=str)
+@pytest.mark.parametrize(
+    "door", [door for door in DOORS.values() if door.prove], ids=lambda door: door.name
+)
 @given(headers=st.dictionaries(st.text(max_size=9), st.text(max_size=9)), body=st.binary())
 def test_what_proves_nothing_is_nobodys(door: Door, headers: dict[str, str], body: bytes) -> None:
     assert door.prove is not None
