@@ -1,7 +1,8 @@
 """What a room is told of incidents that it is not shown one by one. Pure.
 
 A room that could not be reached, or that a storm outran, gets the present state: the most urgent
-open incidents each in a message of its own, everything else in one.
+open incidents each in a message of its own, everything else in one. What is only news and waits by
+the dozen is told in one as well.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ MOST_POSTS = 100
 """First messages that may wait for a room: at Slack's one a second less than two minutes."""
 TOP = 20
 """Of more than that, so many are shown one by one."""
+MANY_NEWS = 10
+"""So many that are only news (they ask nobody twice) and wait for one room are told together."""
 LATE = 60.0
 """Seconds after which an incident that is over, and was never shown, is not shown any more."""
 MOST_NAMED, LONGEST_NAME = 8, 60
@@ -48,15 +51,18 @@ class Recap:
 
 def recap(waiting: Sequence[Newcomer], now: Steady) -> Recap:
     """Say which of the first messages that wait for one room are told together."""
-    late = [it for it in waiting if not it.incident.status.is_open and _is_late(it.owed, now)]
-    left = sorted((it for it in waiting if it not in late), key=_urgency)
-    over, shown = [*late], left
+    ordered = sorted(waiting, key=_urgency)
+    late = [it for it in ordered if not it.incident.status.is_open and _is_late(it.owed, now)]
+    left = _without(ordered, late)
+    news = [it for it in left if not it.incident.severity.escalates]
+    together = news if len(news) >= MANY_NEWS else []
+    left = _without(left, together)
     if len(left) > MOST_POSTS:
-        over += [it for it in left if not it.incident.status.is_open]
-        shown = [it for it in left if it.incident.status.is_open]
+        together += [it for it in left if not it.incident.status.is_open]
+        together += [it for it in left if it.incident.status.is_open][TOP:]
     return Recap(
-        over=tuple(sorted(over, key=_urgency)),
-        open=tuple(shown[TOP:]) if len(left) > MOST_POSTS else (),
+        over=_sorted([*late, *(it for it in together if not it.incident.status.is_open)]),
+        open=_sorted([it for it in together if it.incident.status.is_open]),
     )
 
 
@@ -75,6 +81,15 @@ def recap_message(told: Recap, console: str) -> Message:
         summary=shortened("\n".join(lines), LONGEST_SUMMARY),
         link=console,
     )
+
+
+def _without(some: Sequence[Newcomer], others: Sequence[Newcomer]) -> list[Newcomer]:
+    gone = {it.owed.id for it in others}
+    return [it for it in some if it.owed.id not in gone]
+
+
+def _sorted(some: Sequence[Newcomer]) -> tuple[Newcomer, ...]:
+    return tuple(sorted(some, key=_urgency))
 
 
 def _is_late(owed: OutboxMessage, now: Steady) -> bool:

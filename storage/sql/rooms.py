@@ -11,6 +11,9 @@ from storage.sql.outbox import select_messages
 from storage.sql.rows import chunks
 from storage.sql.schema import WAITING, outbox, posts
 
+MOST = 2_000
+"""First messages of one room that are looked at together."""
+
 
 async def first_posts(
     tx: AsyncConnection,
@@ -20,8 +23,9 @@ async def first_posts(
     less_leased: Steady | None = None,
     but: Collection[OutboxId] = (),
 ) -> list[OutboxMessage]:
-    """Return what waits to show an incident in a room for the first time, oldest first.
+    """Return what waits to show an incident in a room for the first time, the most urgent first.
 
+    Of very many some, so that a storm does not fill the memory; the others' turn comes.
     less_leased: without what is leased at this moment; `but` these, which the caller holds.
     """
     same = and_(posts.c.incident == outbox.c.incident, posts.c.channel == channel)
@@ -31,7 +35,7 @@ async def first_posts(
     if less_leased is not None:
         free = or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= less_leased)
         rooms &= or_(free, outbox.c.id.in_(sorted(but)))
-    return await select_messages(tx, rooms)
+    return await select_messages(tx, rooms, order=outbox.c.urgency, limit=MOST)
 
 
 async def is_owed(tx: AsyncConnection, channel: str, address: str) -> bool:

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from routing.delivery.recap import LATE, MOST_POSTS, TOP, Newcomer, ranges, recap, recap_message
+from routing.delivery.recap import (
+    LATE,
+    MANY_NEWS,
+    MOST_POSTS,
+    TOP,
+    Newcomer,
+    ranges,
+    recap,
+    recap_message,
+)
 from storage.clock import Steady
 from storage.model.alert import Severity
 from storage.model.delivery import OutboxId, OutboxMessage, Purpose
@@ -72,6 +81,16 @@ def test_of_a_storm_the_twenty_most_urgent_are_shown() -> None:
     assert len(told.open) == 1000 - TOP
     assert numbers(told.open)[:2] == [11, 12], "ten criticals and the first ten warnings are shown"
     assert not recap(storm[:MOST_POSTS], NOW).all
+
+
+@pytest.mark.parametrize("severity", [Severity.INFORMATIONAL, Severity.PREDICTIVE])
+def test_news_that_waits_by_the_dozen_is_told_in_one(severity: Severity) -> None:
+    news = [newcomer(n, OVER if n % 4 == 0 else Status.TRIGGERED, severity, waited=1.0)
+            for n in range(1, MANY_NEWS + 1)]  # fmt: skip
+    others = [newcomer(n, waited=1.0) for n in range(100, 120)]
+    told = recap([*news, *others], NOW)
+    assert (numbers(told.over), numbers(told.open)) == ([4, 8], [1, 2, 3, 5, 6, 7, 9, 10])
+    assert not recap([*news[1:], *others], NOW).all, "a few are shown one by one"
 
 
 def test_its_words() -> None:

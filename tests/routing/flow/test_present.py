@@ -161,3 +161,23 @@ async def test_our_own_page_shows_every_incident(here: Town) -> None:
     await here.turn(60)
     assert {it.message.incident for it in here.slack.rooms} == set(range(1, 121))
     assert recaps(here) == []
+
+
+async def test_twenty_news_that_wait_for_one_room_are_one_message(here: Town) -> None:
+    await here.fire(*rules(1, 20, "informational"), *rules(21, 23, "critical"))
+    await here.turn(30)
+    assert {it.message.incident for it in here.slack.rooms} == {21, 22, 23}
+    (text,) = recaps(here)
+    assert text.startswith("20 incidents more, still open: #1 Rule1,")
+    assert "and #9-#20" in text
+    await here.fire(*map(resolved, rules(1, 20, "informational")))
+    await here.turn(30)
+    assert {it.message.incident for it in here.slack.rooms} == {21, 22, 23}
+    assert recaps(here)[1].startswith("20 incidents came and went meanwhile: #1 Rule1,")
+
+
+async def test_a_few_news_are_shown_one_by_one(here: Town) -> None:
+    await here.fire(*rules(1, 9, "informational"))
+    await here.turn(30)
+    assert {it.message.incident for it in here.slack.rooms} == set(range(1, 10))
+    assert recaps(here) == []
