@@ -229,8 +229,8 @@ def state(scene: Scene) -> str:
             words = "muted"
         case Status.RESOLVED:
             words = _resolved(scene)
-    if incident.status.is_open and (flaps := said(incident.flaps)):
-        words += f", {flaps}" if incident.firing else f", {flaps}, nothing fires now"
+    if incident.status.is_open and incident.status is not Status.TRIGGERED:
+        words += _flaps(incident)
     if incident.muted and incident.status.is_open:
         words += f", {flat(named(incident.muted, scene.playbook.people))}"
     if incident.no_data_since and incident.status.is_open:
@@ -241,8 +241,15 @@ def state(scene: Scene) -> str:
 def _triggered(scene: Scene) -> str:
     step = scene.incident.step
     words = f"escalated to step {step + 1}" if step > 0 else "triggered"
+    words += _flaps(scene.incident)
     names = listed([scene.name(person) for person in scene.asked])
     return f"{words}, asked {names}" if names else words
+
+
+def _flaps(incident: Incident) -> str:
+    flaps = said(incident.flaps)
+    now = "" if incident.firing else ", nothing fires now"
+    return f", {flaps}{now}" if flaps else ""
 
 
 def _resolved(scene: Scene) -> str:

@@ -69,7 +69,12 @@ def as_sms(message: Message, segments: int = 2, answer: str = "/tocsin ack") -> 
 
 def _state(message: Message) -> list[str]:
     """Tell the state only where it is more than "triggered": that is what the SMS itself says."""
-    return [flat(value) for name, value in message.facts if name == "State" and "step" in value]
+    more = ("step", "flapping")
+    return [
+        flat(value)
+        for name, value in message.facts
+        if name == "State" and any(word in value for word in more)
+    ]
 
 
 def _answers(message: Message, how: str) -> list[str]:

@@ -47,7 +47,7 @@ async def test_fourteen_times_in_ten_minutes(flappy: Town) -> None:
     await flip(flappy, 10, every=22.0)
     assert len({sent.key for sent in flappy.sms.pages}) == 3
     assert len([sent for sent in flappy.slack.rooms if sent.post is None]) == 1
-    assert shown(flappy) == "triggered, asked Ada, flapping, 14 times in 9 min, nothing fires now"
+    assert shown(flappy) == "triggered, flapping, 14 times in 9 min, nothing fires now, asked Ada"
     incident = await flappy.incident()
     assert incident.status is Status.TRIGGERED
     assert len(flappy.slack.rooms[-1].message.lines) == lines, "no line for each flip"
