@@ -30,6 +30,7 @@ from bot.discreet import Discreet
 from bot.evidence import Evidence
 from bot.intake import Intake
 from bot.logs import REDACTOR, set_up_logs
+from bot.lookups.ask import Asker
 from bot.numbers import open_numbers
 from bot.observe import Observations
 from bot.reload import InForce, Reloader
@@ -120,7 +121,10 @@ class App:
         self.settings = Current[Mapping[str, Any]](report_settings(self.config))
         self.wake = Wake()
         shared = (self.database, self.clock, self.playbook, self.wake)
-        self.receiver, self.quiet = Receiver(*shared), QuietKeeper(*shared)
+        self.lookups = Asker(self.playbook, self.clock)
+        self._open.push_async_callback(self.lookups.close)
+        self.receiver = Receiver(*shared, self.lookups.enrich)
+        self.quiet = QuietKeeper(*shared)
         self.desks = Desks(
             incidents=IncidentDesk(*shared),
             database=self.database,

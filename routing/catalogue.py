@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from routing.lookups import Lookup, looked_up
 from storage.model.labels import Labels
 from storage.model.services import Service
 
@@ -12,17 +13,18 @@ NAMED_BY = ("service", "app", "application", "job")
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All services, found by any of their names."""
+    """All services, found by any of their names. lookups: tables that know more of alerts."""
 
     services: Mapping[str, Service] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
+    lookups: tuple[Lookup, ...] = ()
 
     @classmethod
-    def of(cls, services: Iterable[Service]) -> "Catalogue":
+    def of(cls, services: Iterable[Service], lookups: Iterable[Lookup] = ()) -> "Catalogue":
         """Gather services; a name of its own wins over another's `also`."""
         known = {service.name: service for service in services}
         names = {other: it.name for it in known.values() for other in it.also}
-        return cls(known, names | {name: name for name in known})
+        return cls(known, names | {name: name for name in known}, tuple(lookups))
 
     def named(self, name: str) -> str:
         """Return the service that is known by this name; the name itself where none is."""
@@ -37,14 +39,16 @@ class Catalogue:
 
     def name_of(self, labels: Labels) -> str:
         """Name the service that an alert is about, known or not; empty where none is named."""
+        labels = looked_up(labels, self.lookups)
         known = self.service_of(labels)
         return known.name if known else labels.get("service")
 
     def enriched(self, labels: Labels) -> Labels:
-        """Return what routes look at: the labels, and the service's owner and tier beside them.
+        """Return what routes look at: the labels, and beside them what tables and services add.
 
-        A label that the alert has itself stays as it is.
+        Of a service its name, owner and tier. A label that is there already stays as it is.
         """
+        labels = looked_up(labels, self.lookups)
         service = self.service_of(labels)
         if service is None:
             return labels

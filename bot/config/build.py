@@ -52,7 +52,7 @@ def playbook(config: Config) -> Playbook:
         wants_alerts=frozenset(n for n, it in config.opened.items() if it.kind.wants_alerts),
         sources=_sources(config),
         resolve_timeout=config.alerts.resolve_timeout,
-        catalogue=Catalogue.of(services),
+        catalogue=Catalogue.of(services, (it.built(name) for name, it in config.lookups.items())),
         dependencies=Dependencies.of(services, hides=config.alerts.inhibit_dependents),
         heartbeats={name: it.built(name) for name, it in config.heartbeats.items()},
         failover_after=config.delivery.failover_after,

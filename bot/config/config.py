@@ -31,6 +31,7 @@ from bot.config.fields import (
 )
 from bot.config.heartbeats import HeartbeatRule
 from bot.config.limits import SenderLimitsSection
+from bot.config.lookups import LookupSection
 from bot.config.mail import MailboxSection, MailSection
 from bot.config.mapping import MappingSection
 from bot.config.personal import PersonalRuleSection, QuietSection
@@ -278,6 +279,7 @@ class Config(Section):
     people: dict[Text, PersonSection] = {}
     oncall: dict[Text, Words] = {}
     services: dict[Text, ServiceSection] = {}
+    lookups: dict[Text, LookupSection] = {}
     policies: dict[Text, PolicySection] = {}
     default_policy: Text | None = None
     routes: tuple[RouteSection, ...] = ()

@@ -11,6 +11,7 @@ from routing.delivery.surroundings import (
     QUIET_AROUND,
     Around,
     change_facts,
+    lookup_facts,
     service_facts,
     service_links,
 )
@@ -276,6 +277,7 @@ def _facts(scene: Scene) -> tuple[tuple[str, str], ...]:
         facts.append(("Alerts", _alerts(ordered)))
     facts += change_facts(scene.changes, started)
     facts += service_facts(ordered, scene.playbook.catalogue, scene.around)
+    facts += lookup_facts(ordered, scene.playbook.catalogue)
     return (*facts, *_links(ordered, scene.playbook))
 
 

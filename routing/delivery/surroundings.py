@@ -73,6 +73,27 @@ def _described(service: Service) -> str:
     return shortened(", ".join(told), LONGEST)
 
 
+def lookup_facts(alerts: Sequence[Alert], catalogue: Catalogue) -> list[Fact]:
+    """Say what tables know of the most urgent alert, less what stands elsewhere in a message."""
+    if not alerts or not catalogue.lookups:
+        return []
+    alert, found = alerts[0], dict[str, str]()
+    labels = alert.labels
+    for lookup in catalogue.lookups:
+        if row := lookup.row_of(labels):
+            labels = lookup.added(labels, row.labels)
+            found |= {
+                k: v for k, v in row.labels.items() if alert.labels.get(k) != labels.get(k) == v
+            }
+            found |= {k: v for k, v in row.annotations.items() if alert.annotations.get(k) == v}
+    told = [f"{flat(k)} {flat(v)}" for k, v in found.items() if not _stands_elsewhere(k)]
+    return [("Looked up", shortened(", ".join(told), LONGEST))] if told else []
+
+
+def _stands_elsewhere(name: str) -> bool:
+    return name in ("summary", "description", "message") or name.endswith("_url")
+
+
 def change_facts(changes: Sequence[Change], opened_at: datetime) -> list[Fact]:
     """Say what was changed shortly before, or since; the last one first.
 

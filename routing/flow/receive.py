@@ -23,6 +23,8 @@ from storage.sql.database import Database
 
 Also = Callable[[AsyncConnection], Awaitable[None]]
 
+Enrich = Callable[[Sequence[Alert]], Awaitable[Sequence[Alert]]]
+"""Adds annotations to alerts before they are taken; never fails."""
 AT_ONCE = 1_000
 """Alerts whose time ran out that one transaction resolves."""
 
@@ -31,10 +33,15 @@ class Receiver:
     """Takes alerts, remembers each, and tells the incidents that they belong to."""
 
     def __init__(
-        self, database: Database, clock: Clock, playbook: Current[Playbook], wake: Wake
+        self,
+        database: Database,
+        clock: Clock,
+        playbook: Current[Playbook],
+        wake: Wake,
+        enrich: Enrich | None = None,
     ) -> None:
         self._database, self._clock = database, clock
-        self._playbook, self._wake = playbook, wake
+        self._playbook, self._wake, self._enrich = playbook, wake, enrich
 
     async def receive(self, alerts: Sequence[Alert], *, also: Also | None = None) -> None:
         """Take a batch; of equal alerts the last counts. What is no news changes no incident.
@@ -43,7 +50,7 @@ class Receiver:
         also: runs in the same transaction, before it is decided; runs again after a lost race.
         Raises StorageUnavailable: then nothing of the batch was taken.
         """
-        told = newest_of(alerts)
+        told = newest_of(await self._enrich(alerts) if self._enrich else alerts)
         if also is None and not (told and await self._is_worth_writing(told)):
             return
 

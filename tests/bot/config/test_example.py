@@ -31,6 +31,7 @@ def config(tmp_path: Path) -> Config:
     text = EXAMPLE.read_text()
     (tmp_path / "config.yaml").write_text(text)
     (tmp_path / "ca.pem").touch()
+    (tmp_path / "hosts.csv").write_text("host,team,place\n")
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "shop.yaml").write_text("groups: []\n")
     names = re.findall(r'"\$\{(\w+)\}"', text)
@@ -79,6 +80,7 @@ FREE = {
     ".storage.metrics.prometheus.headers", ".storage.forward.headers",
     ".scrape.*.params", ".scrape.*.labels", ".heartbeats", ".heartbeats.*.labels",
     ".services", ".services.*.dashboards", ".delivery.daily_cap",
+    ".lookups", *(f".lookups.*.{key}" for key in ("labels", "annotations", "headers")),
     *(f".sources.*.mapping.{key}" for key in ("labels", "annotations", "severities")),
     ".reports.schedules.*.to.*", ".reports.performance.figures", ".reports.performance.services",
     ".reports.performance.services.*.figures",
@@ -86,6 +88,7 @@ FREE = {
 INSTEAD = {
     ".storage.metrics.prometheus.bearer",
     ".scrape.*.bearer",
+    ".lookups.*.bearer",
     *(f".storage.forward.basic{key}" for key in ("", ".user", ".password")),
 }
 """Keys that exclude others which stand there."""

@@ -33,6 +33,18 @@ VALUES = [
     pytest.param("sources: {nas: {mail: {address: n@x.org, senders: ['*']}}}\n",
         "config.yaml:15:33 sources.nas.mail.address: nobody listens for mails; expected a section "
         "`mail`, such as `mail: {}`", id="mail-to-nobody"),
+    pytest.param("lookups: {a: {label: host, labels: {owner: o}}}\n",
+        "config.yaml:15:14 lookups.a: found a mapping (label, labels); expected one of "
+        "csv and url", id="lookup-nowhere"),
+    pytest.param("lookups: {a: {label: host, csv: hosts.csv, labels: {owner: owner}}}\n",
+        "config.yaml:15:14 lookups.a: csv: hosts.csv cannot be read: [Errno 2] No such "
+        "file or directory: 'hosts.csv'", id="lookup-without-a-file"),
+    pytest.param("lookups: {a: {label: host, url: 'https://x.org/{value}', labels: {o: 'a['}}}\n",
+        "config.yaml:15:14 lookups.a: o: 'a[' is no JMESPath (Invalid jmespath "
+        "expression: Incomplete expression:)", id="lookup-by-nothing"),
+    pytest.param("lookups: {a: {label: host, url: 'https://{value}.org/', labels: {o: a}}}\n",
+        "config.yaml:15:14 lookups.a: url: expected {value} once, behind the host, such as "
+        "https://cmdb.example.com/hosts/{value}", id="lookup-of-any-host"),
     pytest.param("mail: {}\n",
         "config.yaml:15:7 mail: no source takes mails; expected `mail: {address: ..., senders: "
         "[...]}` in one", id="mail-for-nobody"),
