@@ -123,6 +123,7 @@ class App:
         shared = (self.database, self.clock, self.playbook, self.wake)
         self.lookups = Asker(self.playbook, self.clock)
         self._open.push_async_callback(self.lookups.close)
+        self.lookups.warm()
         self.receiver = Receiver(*shared, self.lookups.enrich)
         self.quiet = QuietKeeper(*shared)
         self.desks = Desks(

@@ -64,6 +64,12 @@ class Asker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sessions: dict[tuple[object, ...], aiohttp.ClientSession] = {}
 
+    def warm(self) -> None:
+        """Load what it takes to ask, so that no alert waits for that; inside a running loop."""
+        for lookup in self._playbook().catalogue.lookups:
+            if isinstance(lookup.asks, Address):
+                self._session(lookup.asks)
+
     async def enrich(self, alerts: Sequence[Alert]) -> Sequence[Alert]:
         """Return the alerts with what the tables know; never raises, and never loses one."""
         lookups = self._playbook().catalogue.lookups
@@ -84,6 +90,7 @@ class Asker:
         values = {value for labels in seen if (value := lookup.value_in(labels))}
         if table.rests(now) or not values:
             return
+        self._session(address)
         waited = []
         for value in values:
             is_old = now - table.asked.get(value, now) > address.keep
