@@ -55,7 +55,7 @@ from routing.flow.hear import Hearing
 from routing.flow.heartbeats import Heartbeats
 from routing.flow.housekeeping import Housekeeper
 from routing.flow.quiet import QuietKeeper
-from routing.flow.receive import Receiver
+from routing.flow.receive import Enrich, Receiver
 from routing.flow.timers import TimerLoop
 from routing.flow.wake import Wake
 from storage.clock import SystemClock, boot_id
@@ -121,10 +121,7 @@ class App:
         self.settings = Current[Mapping[str, Any]](report_settings(self.config))
         self.wake = Wake()
         shared = (self.database, self.clock, self.playbook, self.wake)
-        self.lookups = Asker(self.playbook, self.clock)
-        self._open.push_async_callback(self.lookups.close)
-        self.lookups.warm()
-        self.receiver = Receiver(*shared, self.lookups.enrich)
+        self.receiver = Receiver(*shared, self._open_lookups())
         self.quiet = QuietKeeper(*shared)
         self.desks = Desks(
             incidents=IncidentDesk(*shared),
@@ -173,6 +170,12 @@ class App:
             keys_of=keys_of,
             learn=REDACTOR.learn,
         )
+
+    def _open_lookups(self) -> Enrich:
+        lookups = Asker(self.playbook, self.clock)
+        self._open.push_async_callback(lookups.close)
+        lookups.warm()
+        return lookups.enrich
 
     async def _open_world(self) -> None:
         self.observed = Observations(
