@@ -203,7 +203,7 @@ class App:
         self.roles = Roles(self)
         parts = await self._with_demo(self._parts())
         if parts.console is not None:
-            await restore(parts.console, self.database)
+            await restore(parts.console, parts.desks)
         listen = self.config.server.listen
         self.server = Server(parts, host=listen.host, port=listen.port)
         await self.server.start()

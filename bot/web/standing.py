@@ -1,32 +1,38 @@
 """What stands in the console's rooms, read back after a start."""
 
 from bot.channels.console import NAME, Console
-from routing.delivery import body
+from routing.flow.desks import Desks
+from routing.flow.moment import read_moment
+from routing.flow.rooms import words_of
 from storage.model.delivery import OutboxMessage, Purpose
 from storage.model.incident import Status
 from storage.sql import incidents, outbox
-from storage.sql.database import Database
 
 OPEN = frozenset(status for status in Status if status.is_open)
 MOST_OPEN, MOST_OVER = 200, 40
 
 
-async def restore(console: Console, database: Database) -> int:
+async def restore(console: Console, desks: Desks) -> int:
     """Show again what the rooms showed: open incidents, and the latest of those that are over.
 
-    The newest message that was decided for each room stands in its outbox row, sent or not.
-    Returns how many cards there are.
+    Each as it stands now, whether its room was told already or not. Returns how many cards
+    there are.
     """
     shown = 0
-    async with database.reading() as tx:
+    async with desks.database.reading() as tx:
         there = await incidents.search(tx, statuses=OPEN, limit=MOST_OPEN)
         over = await incidents.search(tx, statuses={Status.RESOLVED}, limit=MOST_OVER)
+        moment = await read_moment(tx, desks.clock, desks.playbook)
         for incident in sorted((*there, *over), key=lambda found: found.id):
-            for message in await outbox.of_incident(tx, incident.id):
-                if message.channel == NAME and message.purpose is Purpose.ROOM:
-                    told = body.read(message.body)
-                    console.show(message.address, told, shown_at=_first_shown(message))
-                    shown += 1
+            rooms = [
+                message
+                for message in await outbox.of_incident(tx, incident.id)
+                if message.channel == NAME and message.purpose is Purpose.ROOM
+            ]
+            words = await words_of(tx, rooms, moment)
+            for message in rooms:
+                console.show(message.address, words[message.id], shown_at=_first_shown(message))
+                shown += 1
     return shown
 
 

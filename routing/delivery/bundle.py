@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from routing.alerts.group import urgent_first
-from routing.alerts.route import branches_of
 from routing.delivery.channel import Bundle
 from routing.delivery.compose import Scene
 from routing.delivery.words import shortened
@@ -21,9 +20,9 @@ def bundle(scene: Scene) -> Bundle:
     taken = tuple(_fitting(urgent_first(scene.alerts)))
     return Bundle(
         group=scene.incident.group,
-        by=_grouped_by(scene),
+        by=scene.grouped_by,
         alerts=taken,
-        left_out=len(scene.alerts) - len(taken),
+        left_out=scene.total - len(taken),
         home=scene.playbook.link,
     )
 
@@ -42,12 +41,3 @@ def _trimmed(alert: Alert) -> Alert:
     kept = alert.annotations[:MOST_ANNOTATIONS]
     short = Labels((name, shortened(text, LONGEST_ANNOTATION)) for name, text in kept)
     return replace(alert, annotations=short)
-
-
-def _grouped_by(scene: Scene) -> Labels:
-    """Return the labels grouped by; none where a reload has changed the routes since."""
-    for alert in scene.alerts:
-        for way in branches_of(alert.labels, scene.playbook):
-            if str(way.key) == scene.incident.group:
-                return way.key.labels
-    return Labels()

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from routing.alerts.flap import said
 from routing.alerts.group import urgent_first
+from routing.alerts.route import branches_of
 from routing.delivery.channel import Action, Line, Message
 from routing.delivery.surroundings import (
     QUIET_AROUND,
@@ -33,6 +34,7 @@ from storage.model.delivery import Purpose
 from storage.model.incident import Incident, Status
 from storage.model.labels import Labels
 from storage.model.person import PersonId
+from storage.model.tally import Tally
 
 LONGEST_TITLE, LONGEST_SUMMARY, LONGEST_ALERT = 150, 1_000, 200
 MOST_ALERTS, MOST_LINES, MOST_SUMMARY_LINES = 10, 30, 6
@@ -65,6 +67,7 @@ class Scene:
     lines: the incident's story, oldest first.   now: aware UTC, when it is said.
     changes: what was changed about its services, the newest first.
     around:  what else is wrong near it.
+    alerts: the most urgent ones; where that is not all of them, `tally` sums all of them up.
     """
 
     incident: Incident
@@ -76,6 +79,21 @@ class Scene:
     until: datetime | None = None
     changes: Sequence[Change] = ()
     around: Around = QUIET_AROUND
+    tally: Tally = ()
+
+    @property
+    def total(self) -> int:
+        """How many alerts the incident has, told here or not."""
+        return sum(heap.count for heap in self.tally) if self.tally else len(self.alerts)
+
+    @property
+    def grouped_by(self) -> Labels:
+        """The labels that all its alerts agree in; none where a reload changed the routes."""
+        for alert in self.alerts:
+            for way in branches_of(alert.labels, self.playbook):
+                if str(way.key) == self.incident.group:
+                    return way.key.labels
+        return Labels()
 
     def name(self, person: PersonId) -> str:
         """Return how a person is called; their id where the configuration lost them."""
@@ -269,29 +287,36 @@ def _facts(scene: Scene) -> tuple[tuple[str, str], ...]:
         ("Severity", str(incident.severity)),
         ("Category", str(incident.category)),
     ]
-    if len(ordered) == 1 and ordered[0].value is not None:
+    if scene.total == 1 and ordered and ordered[0].value is not None:
         facts.append(("Value", number(ordered[0].value)))
-    started = min((alert.starts_at for alert in ordered), default=incident.opened_at)
+    begun = [heap.since for heap in scene.tally] or [alert.starts_at for alert in ordered]
+    started = min(begun, default=incident.opened_at)
     facts.append(("Since", moment(started, scene.now)))
-    if len(ordered) > 1:
-        facts.append(("Alerts", _alerts(ordered)))
+    if scene.total > 1:
+        facts.append(("Alerts", _alerts(scene, ordered)))
     facts += change_facts(scene.changes, started)
     facts += service_facts(ordered, scene.playbook.catalogue, scene.around)
     facts += lookup_facts(ordered, scene.playbook.catalogue)
     return (*facts, *_links(ordered, scene.playbook))
 
 
-def _alerts(ordered: Sequence[Alert]) -> str:
+def _alerts(scene: Scene, ordered: Sequence[Alert]) -> str:
     """List the alerts, each by what tells it from the others: `instance=web-7 (2.5)`.
 
-    What all of them share stands above: `3 of 3 firing, all service=checkout`.
+    What all of them share stands above: `3 of 3 firing, all service=checkout`. Of very many only
+    the labels that they are grouped by are known to be shared.
     """
     firing = sum(alert.is_firing for alert in ordered)
+    names, total = {alert.name for alert in ordered}, scene.total
     shared = set.intersection(*(set(_told(alert)) for alert in ordered))
-    one_name = len({alert.name for alert in ordered}) == 1
-    lines = [_alert(alert, shared, with_name=not one_name) for alert in ordered[:MOST_ALERTS]]
-    more = len(ordered) - MOST_ALERTS
-    head = f"{firing} of {len(ordered)} firing"
+    if scene.tally:
+        firing = sum(heap.count for heap in scene.tally if heap.firing)
+        names = {heap.name for heap in scene.tally}
+        shared &= set(scene.grouped_by)
+    with_name = len(names) > 1
+    lines = [_alert(alert, shared, with_name=with_name) for alert in ordered[:MOST_ALERTS]]
+    more = total - len(lines)
+    head = f"{firing} of {total} firing"
     if shared:
         head = shortened(f"{head}, all {_written(sorted(shared))}", LONGEST_ALERT)
     return "\n".join([head, *lines, *([f"and {more:,} more"] if more > 0 else [])])

@@ -16,7 +16,7 @@ from routing.delivery.compose import (
 )
 from routing.delivery.surroundings import QUIET_AROUND, Around
 from routing.incidents.decide import Decision
-from routing.incidents.effects import Announce, Hush, Refresh, Tell, TellAdmins
+from routing.incidents.effects import Announce, Refresh, Tell, TellAdmins
 from routing.incidents.timeline import named, story
 from routing.oncall.expand import Ring, Roster, is_permitted
 from routing.playbook import Playbook
@@ -27,6 +27,7 @@ from storage.model.change import Change
 from storage.model.delivery import DeliveryStatus, OutboxId, OutboxMessage, Purpose
 from storage.model.incident import Incident, Status
 from storage.model.person import ContactPoint, Person, PersonId
+from storage.model.tally import Tally
 
 UNHURRIED = timedelta(hours=1)
 """The last moment for a page that is not critical; what is older is not worth a ring."""
@@ -42,7 +43,8 @@ TOOK_IT = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.UNPROVE
 class Material:
     """What the messages about one decision are made from.
 
-    incident: as saved.   alerts, record: all of the incident's, oldest first.
+    incident: as saved.   record: all of the incident's, oldest first.
+    alerts:   the incident's most urgent; where that is not all, `tally` sums all of them up.
     owed:     every message owed for the incident before this decision.
     until:    when the acknowledgement or the snooze ends.
     changes:  what was changed about the incident's services, the newest first.
@@ -59,13 +61,13 @@ class Material:
     until: datetime | None = None
     changes: Sequence[Change] = ()
     around: Around = QUIET_AROUND
+    tally: Tally = ()
 
 
 def letters_of(material: Material) -> tuple[OutboxMessage, ...]:
-    """Return every message that the decision owes, addressed and ready for the outbox."""
+    """Return the pages and notices that the decision owes, addressed and ready for the outbox."""
     scene = _scene(material)
-    pages = tuple(_page(material, scene, ring) for ring in material.decision.rings)
-    letters = list(pages)
+    letters = [_page(material, scene, ring) for ring in material.decision.rings]
     for effect in material.decision.effects:
         match effect:
             case Tell(people, what, text):
@@ -73,9 +75,6 @@ def letters_of(material: Material) -> tuple[OutboxMessage, ...]:
                     letters += _notices(material, scene, person, what, text)
             case TellAdmins(what, text):
                 letters += _to_admins(material, what, text)
-    kinds = {type(effect) for effect in material.decision.effects}
-    if kinds & {Announce, Refresh}:
-        letters += _rooms(material, scene, pages, quietly=Announce not in kinds)
     return tuple(letters)
 
 
@@ -96,6 +95,7 @@ def _scene(material: Material) -> Scene:
         until=material.until,
         changes=material.changes,
         around=material.around,
+        tally=material.tally,
     )
 
 
@@ -219,30 +219,57 @@ def _to_admins(material: Material, what: str, text: str) -> Iterator[OutboxMessa
             yield in_peace(_owed(material, key, to, message, admin.id), admin, material.roster)
 
 
-def _rooms(
-    material: Material, scene: Scene, new: Sequence[OutboxMessage], *, quietly: bool
+def rooms_of(
+    decision: Decision, incident: Incident, roster: Roster, steady: Steady
 ) -> Iterator[OutboxMessage]:
-    """Show the new state in every room; a first post carries the chat pages that wait for it.
+    """Owe every room the incident as it is when the room's turn comes: nothing is written yet.
 
-    quietly: not where each state is a message of its own. Rooms that cannot edit tell by `stages`.
+    In a storm an incident changes many times before that. What is only a refresh goes where a
+    message is edited, and not where each state is one of its own.
     """
-    hushed = any(isinstance(effect, Hush) for effect in material.decision.effects)
-    waiting = [it for it in _pages(material) if it.status is DeliveryStatus.WAITING and not hushed]
-    wanted = [it for it in (*waiting, *new) if it.is_due(material.steady)]
-    triggered = material.incident.status is Status.TRIGGERED
-    for room in material.incident.policy.rooms:
-        if quietly and room.channel in scene.playbook.wants_alerts:
+    kinds = {type(effect) for effect in decision.effects}
+    if not kinds & {Announce, Refresh}:
+        return
+    for room in incident.policy.rooms:
+        if Announce not in kinds and room.channel in roster.playbook.wants_alerts:
             continue
         to = ContactPoint(channel=room.channel, address=room.address)
-        carried = [it for it in wanted if it.channel == room.channel and triggered]
-        message = room_message(
-            scene,
-            asked=tuple(dict.fromkeys(it.address for it in carried)),
-            asked_keys=tuple(dict.fromkeys(it.key for it in carried)),
+        yield OutboxMessage(
+            id=OutboxId(0),
+            key=room_key(incident, to),
+            purpose=Purpose.ROOM,
+            severity=incident.severity,
+            incident=incident.id,
+            person=None,
+            round=incident.round,
+            step=max(incident.step, 0),
+            channel=to.channel,
+            address=to.address,
+            body="",
+            not_before=steady,
+            created_at=roster.now,
         )
-        if room.channel in scene.playbook.wants_alerts:
-            message = replace(message, bundle=bundle(scene))
-        yield _owed(material, room_key(material.incident, to), to, message, None)
+
+
+def shown(material: Material, channel: str) -> Message:
+    """Write what a room of this channel shows; a first post carries the pages that wait for it."""
+    scene, triggered = _scene(material), material.incident.status is Status.TRIGGERED
+    carried = [
+        it
+        for it in _pages(material)
+        if it.status is DeliveryStatus.WAITING
+        and it.is_due(material.steady)
+        and it.channel == channel
+        and triggered
+    ]
+    message = room_message(
+        scene,
+        asked=tuple(dict.fromkeys(it.address for it in carried)),
+        asked_keys=tuple(dict.fromkeys(it.key for it in carried)),
+    )
+    if channel in scene.playbook.wants_alerts:
+        message = replace(message, bundle=bundle(scene))
+    return message
 
 
 def room_key(incident: Incident, room: ContactPoint) -> str:

@@ -1,28 +1,22 @@
 """Decisions become rows: incident, alerts, record, timers, outbox. Nothing is sent here."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from itertools import chain
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routing.delivery.letters import Material, letters_of
-from routing.delivery.surroundings import NEAR, QUIET_AROUND, services_of
-from routing.flow.dependents import around
+from routing.delivery.letters import letters_of, rooms_of
+from routing.flow.materials import materials
 from routing.flow.moment import Moment
 from routing.incidents.decide import Decision
 from routing.incidents.effects import CancelTimer, Hush, SetTimer
 from storage.clock import Steady
-from storage.model.alert import Alert
 from storage.model.audit import AuditRow
-from storage.model.change import Change
-from storage.model.delivery import OutboxMessage, Purpose
-from storage.model.incident import Incident, IncidentId, Status
-from storage.model.timer import Timer, TimerKind
-from storage.sql import alerts, audit, changes, incidents, outbox, timers
+from storage.model.incident import Incident, IncidentId
+from storage.model.timer import Timer
+from storage.sql import alerts, audit, incidents, outbox, timers
 
 Written = tuple[Decision, Incident]
-
-ENDS = {Status.ACKNOWLEDGED: TimerKind.ACK_EXPIRES, Status.SNOOZED: TimerKind.SNOOZE_ENDS}
 
 
 async def carry_out(
@@ -33,15 +27,15 @@ async def carry_out(
     Empty decisions are passed over. Raises StaleIncident where another writer was faster.
     """
     work = await _save(tx, [decision for decision in decisions if not decision.is_empty])
-    changed = [(incident.id, alert) for decision, incident in work for alert in decision.alerts]
-    await alerts.upsert_many(tx, changed)
+    opened = [(incident.id, decision.alerts) for decision, incident in work if not decision.before]
+    await alerts.upsert_many(tx, [(id, alert) for id, first in opened for alert in first])
     rows = [row for it in work for row in _rows(it, moment, actor, via)]
     await audit.append_many(tx, rows)
     hushed = [incident.id for decision, incident in work if _hushes(decision)]
     await outbox.cancel_pages_of(tx, hushed)
     await outbox.reschedule(tx, [page for decision, _ in work for page in decision.sooner])
     await _set_timers(tx, work, moment)
-    await _tell(tx, [(decision, it) for decision, it in work if decision.is_told], moment)
+    await _tell(tx, work, moment)
     return [incident for _, incident in work]
 
 
@@ -99,60 +93,12 @@ def timer_of(incident: IncidentId, effect: SetTimer, now: Steady) -> Timer:
 
 
 async def _tell(tx: AsyncConnection, work: Sequence[Written], moment: Moment) -> None:
-    """Owe the pages, notices and rooms, each made from what the rows say now."""
-    every = await alerts.of_incidents(tx, [incident.id for _, incident in work])
-    changed = await _changes(tx, every, work, moment)
-    near = await around(tx, every, moment)
-    letters: list[OutboxMessage] = []
-    for decision, incident in work:
-        is_new = decision.before is None
-        material = Material(
-            decision=decision,
-            incident=incident,
-            roster=moment.roster,
-            steady=moment.steady,
-            alerts=every[incident.id],
-            record=await audit.of_incident(tx, incident.id),
-            owed=() if is_new else await outbox.of_incident(tx, incident.id),
-            until=await _until(tx, incident, moment),
-            changes=changed.get(incident.id, ()),
-            around=near.get(incident.id, QUIET_AROUND),
-        )
-        letters += letters_of(material)
-    await outbox.enqueue_many(tx, [it for it in letters if it.purpose is not Purpose.ROOM])
-    await outbox.arm_rooms(tx, [it for it in letters if it.purpose is Purpose.ROOM])
-
-
-async def _changes(
-    tx: AsyncConnection,
-    every: Mapping[IncidentId, Sequence[Alert]],
-    work: Sequence[Written],
-    moment: Moment,
-) -> dict[IncidentId, list[Change]]:
-    """Return what was changed about the services of each incident, the newest first."""
-    catalogue = moment.playbook.catalogue
-    named = {id: services_of(alerts, catalogue) for id, alerts in every.items()}
-    wanted = {name for names in named.values() for name in names}
-    if not wanted:
-        return {}
-    since = min(incident.opened_at for _, incident in work) - 2 * NEAR
-    found = await changes.of_services(tx, wanted, since)
-    return {
-        id: sorted(
-            (change for name in names for change in found.get(name, ())),
-            key=lambda change: change.at,
-            reverse=True,
-        )
-        for id, names in named.items()
-        if found
-    }
-
-
-async def _until(tx: AsyncConnection, incident: Incident, moment: Moment) -> datetime | None:
-    """Say when the acknowledgement or the snooze ends, by the wall clock."""
-    if incident.status not in ENDS:
-        return None
-    for timer in await timers.of_incident(tx, incident.id):
-        if timer.kind is ENDS[incident.status]:
-            return moment.wall(timer.due_at)
-    return None
+    """Owe pages and notices, made from what the rows say now, and every room a look."""
+    letters = [
+        letter
+        for material in await materials(tx, [it for it in work if it[0].is_told], moment)
+        for letter in letters_of(material)
+    ]
+    await outbox.enqueue_many(tx, letters)
+    rooms = (rooms_of(decision, it, moment.roster, moment.steady) for decision, it in work)
+    await outbox.arm_rooms(tx, list(chain.from_iterable(rooms)))

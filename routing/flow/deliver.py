@@ -33,6 +33,7 @@ from routing.flow.outlive import Outlive
 from routing.flow.present import freshened, is_stale, recapped
 from routing.flow.recorder import Recorder
 from routing.flow.recording import Result
+from routing.flow.rooms import with_words
 from routing.flow.wake import Wake
 from routing.playbook import Playbook
 from storage.clock import Clock, Steady
@@ -148,6 +149,7 @@ class Sender:
         for later, messages in arranged.waiting.items():
             await outbox.put_back(tx, messages, not_before=later)
         flights[:] = [await self._written(tx, flight, moment) for flight in flights]
+        flights[:] = await with_words(tx, flights, moment)
         return count
 
     async def _written(self, tx: AsyncConnection, flight: Flight, moment: Moment) -> Flight:
@@ -252,7 +254,7 @@ class Sender:
             items = [flight.items[it.id] for it in flight.messages]
             said = gathered(message.purpose, items, self._playbook().console)
         else:
-            said = body.read(message.body)
+            said = flight.said or body.read(message.body)
         return replace(said, doubted_since=message.created_at) if message.doubted else said
 
     async def watch(self) -> int:

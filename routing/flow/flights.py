@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from routing.delivery.channel import Message
 from routing.delivery.gathered import Item
 from routing.delivery.letters import room_key
 from routing.flow.failover import is_wanted
@@ -31,6 +32,7 @@ class Flight:
     others:  further messages to the same person that this one carries.
     is_gathered: it says what all of them are about, and not what `message` says.
     items:   of a gathered one: what it says of each message.
+    said:    what it says, where that is more than its row keeps.
     """
 
     message: OutboxMessage
@@ -40,6 +42,7 @@ class Flight:
     others: tuple[OutboxMessage, ...] = ()
     is_gathered: bool = False
     items: Mapping[OutboxId, Item] = field(default_factory=dict)
+    said: Message | None = None
 
     @property
     def messages(self) -> tuple[OutboxMessage, ...]:

@@ -9,18 +9,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routing.delivery import body
 from routing.delivery.channel import Message
 from routing.delivery.compose import LONGEST_SUMMARY
-from routing.delivery.letters import Material, page_again
+from routing.delivery.letters import page_again
 from routing.delivery.recap import Newcomer, Recap, recap, recap_message
 from routing.delivery.words import moment as at_time
 from routing.delivery.words import shortened
 from routing.flow.flights import Flight
 from routing.flow.lanes import Lanes, Place
+from routing.flow.materials import standing_of
 from routing.flow.moment import Moment
-from routing.incidents.decide import Decision
 from storage.clock import Steady
 from storage.model.audit import AuditRow
 from storage.model.delivery import OutboxId, OutboxMessage, Purpose
-from storage.sql import alerts, audit, incidents, outbox, rooms
+from storage.sql import audit, incidents, outbox, rooms
 
 FRESH = timedelta(seconds=30)
 """A page older than this is written anew before it goes."""
@@ -144,15 +144,7 @@ async def freshened(tx: AsyncConnection, flight: Flight, moment: Moment) -> Flig
     page = flight.message
     assert page.incident is not None
     incident = await incidents.get(tx, page.incident)
-    material = Material(
-        decision=Decision(before=incident, after=incident),
-        incident=incident,
-        roster=moment.roster,
-        steady=moment.steady,
-        alerts=(await alerts.of_incidents(tx, [incident.id]))[incident.id],
-        record=await audit.of_incident(tx, incident.id),
-        owed=await outbox.of_incident(tx, incident.id),
-    )
+    material = (await standing_of(tx, [incident], moment))[incident.id]
     message = page_again(material, page)
     wanted = page.not_before if page.waiting_since is None else page.waiting_since
     if moment.steady - wanted > LATE:

@@ -7,7 +7,7 @@ from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routing.alerts.group import summed_up
+from routing.alerts.group import come_to, summed_up
 from routing.alerts.intervals import Hours, active_at
 from routing.alerts.mute import by_time
 from routing.alerts.place import place_of
@@ -129,12 +129,13 @@ def _opened(
 async def _changed(
     tx: AsyncConnection, joining: Mapping[IncidentId, Sequence[Alert]], moment: Moment
 ) -> list[Decision]:
+    """Store the news with its incidents, then let each decide by what all its alerts come to."""
     found = await incidents.get_many(tx, joining)
-    every = await alert_rows.of_incidents(tx, joining)
+    await alert_rows.upsert_many(tx, [(id, it) for id, news in joining.items() for it in news])
+    tallies = await alert_rows.tallies(tx, joining)
     decisions = []
     for id, news in joining.items():
         incident = found[id]
-        stands = {alert.fingerprint: alert for alert in (*every[id], *news)}
-        change = transition(incident, summed_up(list(stands.values())), moment.now)
+        change = transition(incident, come_to(tallies[id], news[-1]), moment.now)
         decisions.append(replace(moment.follow(incident, change), alerts=tuple(news)))
     return decisions

@@ -7,11 +7,9 @@ from datetime import datetime
 
 from routing.delivery.words import listed, moment
 from routing.incidents.effects import (
-    Announce,
     Effect,
     Effects,
     PageStep,
-    Refresh,
     Tell,
     TellAdmins,
     Transition,
@@ -44,7 +42,7 @@ class Decision:
     effects: what else follows, in order, less the page steps.
     rings:   whom to ask.
     facts:   lines for the record.
-    alerts:  those that changed, to be stored with the incident.
+    alerts:  those that changed; stored with the incident that is opened, or before that already.
     sooner:  pages that wait for their turn, with the sooner one that they get.
     """
 
@@ -64,9 +62,8 @@ class Decision:
 
     @property
     def is_told(self) -> bool:
-        """Whether anybody is to hear of it: people who are asked, rooms, those who were rung."""
-        telling = (Announce, Refresh, Tell, TellAdmins)
-        return bool(self.rings) or any(isinstance(effect, telling) for effect in self.effects)
+        """Whether a person is to hear of it: one who is asked, or was rung."""
+        return bool(self.rings) or any(isinstance(it, Tell | TellAdmins) for it in self.effects)
 
 
 def follow(before: Incident | None, change: Transition, expand: Expand, now: datetime) -> Decision:

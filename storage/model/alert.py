@@ -18,20 +18,21 @@ class Severity(StrEnum):
     @classmethod
     def read(cls, text: str) -> "Severity":
         """Read a `severity` label; `info` is informational, anything unknown is a warning."""
-        word = text.strip().lower()
-        if word == "info":
-            return cls.INFORMATIONAL
-        return cls(word) if word in set(cls) else cls.WARNING
+        return _SEVERITIES.get(text.strip().lower(), cls.WARNING)
 
     @property
     def rank(self) -> int:
         """0 for the most urgent; orders queues and lists."""
-        return list(Severity).index(self)
+        return _RANKS[self]
 
     @property
     def escalates(self) -> bool:
         """Whether somebody must answer: news and forecasts are told once and do not escalate."""
         return self in (Severity.CRITICAL, Severity.WARNING)
+
+
+_SEVERITIES = {it.value: it for it in Severity} | {"info": Severity.INFORMATIONAL}
+_RANKS = {it: rank for rank, it in enumerate(Severity)}
 
 
 class Category(StrEnum):
@@ -45,8 +46,10 @@ class Category(StrEnum):
     @classmethod
     def read(cls, text: str) -> "Category":
         """Read a `category` label; what is missing or unknown counts as degradation."""
-        word = text.strip().lower()
-        return cls(word) if word in set(cls) else cls.DEGRADATION
+        return _CATEGORIES.get(text.strip().lower(), cls.DEGRADATION)
+
+
+_CATEGORIES = {it.value: it for it in Category}
 
 
 class AlertStatus(StrEnum):

@@ -58,7 +58,8 @@ class OutboxMessage:
     incident:   None for notices about Tocsin itself.
     person:     whom it is for; None for rooms.
     round, step: the escalation step it belongs to (pages).
-    body:       the channel-neutral Message as JSON; the channel renders it when it sends.
+    body:       the channel-neutral Message as JSON; the channel renders it when it sends. Empty
+                for a room: what it shows is written when its turn comes.
     not_before: steady; the message is not sent earlier (back-off moves it forward).
     waiting_since: steady; since when it is wanted, whatever back-off says; in the future for the
                 later turns of a personal rule, and for what quiet hours put off. None: as

@@ -1,25 +1,32 @@
 """Alerts as incidents were told of them. One may be in several, at once or one after another."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.model.alert import Alert, Trace
+from storage.model.alert import Alert, AlertStatus, Category, Severity, Trace
 from storage.model.incident import IncidentId, Status
 from storage.model.labels import Fingerprint
 from storage.model.standing import Held
+from storage.model.tally import Heap, Tally
 from storage.sql.rows import as_row, chunks
 from storage.sql.rows import upsert as upsert_rows
 from storage.sql.schema import FIRING, OPEN, alerts, incidents
 
 TRACE = ("sampled", "stored", "judged")
+READ = ("rank", "category", "name")
+"""Columns that say what the labels say, for those who sum up."""
+SEVERITIES = tuple(Severity)
 
 
 def _row(incident: IncidentId, alert: Alert) -> dict[str, Any]:
     key = {"incident": incident, "fingerprint": alert.fingerprint}
-    return key | as_row(alert, "trace", "origin", "expires_at", "dated") | as_row(alert.trace)
+    told = {"rank": alert.severity.rank, "category": alert.category, "name": alert.name}
+    row = key | as_row(alert, "trace", "origin", "expires_at", "dated")
+    return row | as_row(alert.trace) | told
 
 
 def _alert(row: Any) -> Alert:
@@ -27,7 +34,8 @@ def _alert(row: Any) -> Alert:
 
 
 def _from(values: dict[str, Any]) -> Alert:
-    del values["incident"], values["fingerprint"]
+    for name in ("incident", "fingerprint", *READ):
+        del values[name]
     trace = Trace(**{name: values.pop(name) for name in TRACE})
     return Alert(**values, trace=trace)
 
@@ -60,6 +68,51 @@ async def of_incidents(
         for row in await tx.execute(query.order_by(alerts.c.starts_at, alerts.c.fingerprint)):
             found[row.incident].append(_alert(row))
     return found
+
+
+async def most_urgent(
+    tx: AsyncConnection, totals: Mapping[IncidentId, int], most: int
+) -> dict[IncidentId, list[Alert]]:
+    """Return up to `most` alerts of each incident, the most urgent ones, firing before resolved.
+
+    totals: how many alerts each of them has.
+    """
+    found = await of_incidents(tx, [id for id, total in totals.items() if total <= most])
+    for id in totals.keys() - found.keys():
+        query = select(alerts).where(alerts.c.incident == id)
+        query = query.order_by(alerts.c.status, alerts.c.rank, alerts.c.starts_at)
+        found[id] = [_alert(row) for row in await tx.execute(query.limit(most))]
+    return found
+
+
+async def tallies(tx: AsyncConnection, ids: Collection[IncidentId]) -> dict[IncidentId, Tally]:
+    """Sum up the alerts of each of `ids`, firing and resolved."""
+    found: dict[IncidentId, Tally] = dict.fromkeys(ids, ())
+    silent = alerts.c.no_data_since.is_not(None).label("silent")
+    alike = [alerts.c[name] for name in ("incident", "status", *READ, "muted")]
+    since, last = func.min(alerts.c.starts_at), func.max(alerts.c.no_data_since)
+    query = select(*alike, silent, func.count(), since, last).group_by(*alike, silent)
+    for some in chunks(found):
+        for id, *heap in await tx.execute(query.where(alerts.c.incident.in_(some))):
+            found[id] = (*found[id], _heap(*heap))
+    return found
+
+
+def _heap(
+    status: AlertStatus, rank: int, category: Category, name: str, muted: str,
+    silent: bool, count: int, since: datetime, no_data_since: datetime | None,
+) -> Heap:  # fmt: skip
+    return Heap(
+        name=name,
+        severity=SEVERITIES[rank],
+        category=category,
+        firing=status is AlertStatus.FIRING,
+        muted=muted,
+        silent=bool(silent),
+        count=count,
+        since=since,
+        no_data_since=no_data_since,
+    )
 
 
 async def holders(

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.model.audit import AuditRow
 from storage.model.incident import IncidentId
-from storage.sql.rows import as_row, insert
+from storage.sql.rows import as_row, chunks, insert
 from storage.sql.schema import audit
 
 
@@ -46,6 +46,18 @@ async def of_incident(tx: AsyncConnection, id: IncidentId, after: int = 0) -> li
     """Return an incident's story, from the row behind `after` on."""
     query = select(audit).where(audit.c.incident == id, audit.c.id > after)
     return [_row(row) for row in await tx.execute(query.order_by(audit.c.id))]
+
+
+async def of_incidents(
+    tx: AsyncConnection, ids: Collection[IncidentId]
+) -> dict[IncidentId, list[AuditRow]]:
+    """Return the whole story of each of `ids`."""
+    found: dict[IncidentId, list[AuditRow]] = {id: [] for id in ids}
+    for some in chunks(found):
+        query = select(audit).where(audit.c.incident.in_(some)).order_by(audit.c.id)
+        for row in await tx.execute(query):
+            found[row.incident].append(_row(row))
+    return found
 
 
 async def between(

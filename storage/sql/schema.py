@@ -116,12 +116,17 @@ alerts = Table(
     Column("stored", Double),
     Column("judged", Double),
     Column("trail", PlainText, nullable=False),
+    Column("rank", Integer, nullable=False),  # these three are read from the labels
+    Column("category", enum_text(Category), nullable=False),
+    Column("name", PlainText, nullable=False),
 )
 
 FIRING = alerts.c.status == literal_column("'firing'")
 
 Index("ix_alerts_fingerprint", alerts.c.fingerprint, alerts.c.incident)
 Index("ix_alerts_firing", alerts.c.incident, sqlite_where=FIRING)
+_urgency = (alerts.c.incident, alerts.c.status, alerts.c.rank, alerts.c.starts_at)
+Index("ix_alerts_urgent", *_urgency)
 
 # Every alert that any source told, heard or not; `alerts` has those that incidents were told of.
 standing = Table(

@@ -14,8 +14,9 @@ from bot.config.check_sources import TAKEN
 from bot.config.mapping import MappingSection
 from bot.doors.door import Door
 from bot.web.parts import Limits
-from routing.delivery.body import read
 from routing.flow.hear import Hearing
+from routing.flow.moment import read_moment
+from routing.flow.rooms import words_of
 from routing.plugins import collect
 from storage.model.delivery import Purpose
 from storage.model.incident import Incident, IncidentId, Status
@@ -208,5 +209,7 @@ async def test_an_incident_says_what_was_deployed_before(serve: Serve, stage: St
         [room] = [
             it for it in await outbox.of_incident(tx, IncidentId(1)) if it.purpose is Purpose.ROOM
         ]
-    facts = dict(read(room.body).facts)
+        moment = await read_moment(tx, stage.desks.clock, stage.desks.playbook)
+        words = await words_of(tx, [room], moment)
+    facts = dict(words[room.id].facts)
     assert facts["Changed"].startswith("checkout 4.2 was deployed by grace, ")

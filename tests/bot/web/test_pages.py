@@ -74,14 +74,14 @@ async def test_a_restart_knows_when_an_incident_was_first_shown(stage: Stage) ->
             sent = DeliveryStatus.SENT
             await outbox.record_sent(tx, owed, status=sent, provider_id="1", sent_at=at)
     console = Console()
-    await restore(console, stage.database)
+    await restore(console, stage.desks)
     assert [card.shown_at for card in console.cards()] == [pytest.approx(at.timestamp())]
 
 
 async def test_incidents_stand_there_after_a_restart(serve: Serve, stage: Stage) -> None:
     await an_incident(stage.receiver)
     console = Console()
-    assert await restore(console, stage.database) == 1
+    assert await restore(console, stage.desks) == 1
     client = await serve(console=console)
     name, data = await first_event(client)
     [card] = data["cards"]

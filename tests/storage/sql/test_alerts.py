@@ -2,12 +2,17 @@
 
 import math
 from dataclasses import replace
+from random import Random
 
-from storage.model.alert import AlertStatus, Trace
+import pytest
+
+from routing.alerts.group import tally_of
+from storage.model.alert import Alert, AlertStatus, Trace
 from storage.model.incident import IncidentId, Status
 from storage.model.labels import Fingerprint, Labels
 from storage.model.standing import Held
 from storage.sql import alerts, incidents
+from storage.sql.columns import clean
 from storage.sql.database import Database
 from tests.storage.sql.examples import HOUR, NOON, alert, incident
 
@@ -71,3 +76,53 @@ async def test_the_incidents_that_have_an_alert(database: Database) -> None:
         ],
         Fingerprint("unknown"): [],
     }
+
+
+NAMES, SEVERITIES = ("Disk", "Slow", "odd\0name"), ("critical", "warning", "info", "unheard-of")
+
+
+def some_alerts(seed: int, count: int) -> list[Alert]:
+    """Alerts of all kinds, mixed by chance."""
+    chance = Random(seed)
+    return [
+        alert(
+            labels=Labels.of(
+                alertname=chance.choice(NAMES),
+                severity=chance.choice(SEVERITIES),
+                category=chance.choice(("errors", "")),
+                instance=str(number),
+            ),
+            status=chance.choice(list(AlertStatus)),
+            starts_at=NOON + chance.randrange(5) * HOUR,
+            muted=chance.choice(("", "", "silence 1")),
+            no_data_since=chance.choice((None, NOON)),
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_the_sum_is_that_of_the_alerts(database: Database, seed: int) -> None:
+    await two_incidents(database)
+    told = some_alerts(seed, count=40)
+    async with database.transaction() as tx:
+        await alerts.upsert(tx, ONE, told)
+        await alerts.upsert(tx, TWO, [alert("Other")])
+        found = await alerts.tallies(tx, [ONE, TWO])
+        stored = await alerts.of_incident(tx, ONE)
+    wanted = [replace(heap, name=clean(heap.name)) for heap in tally_of(stored)]
+    assert sorted(map(repr, found[ONE])) == sorted(map(repr, wanted))
+    assert [(heap.name, heap.count) for heap in found[TWO]] == [("Other", 1)]
+
+
+async def test_of_very_many_the_most_urgent_are_read(database: Database) -> None:
+    await two_incidents(database)
+    told = some_alerts(seed=7, count=40)
+    async with database.transaction() as tx:
+        await alerts.upsert(tx, ONE, told)
+        await alerts.upsert(tx, TWO, [alert("Other")])
+        found = await alerts.most_urgent(tx, {ONE: 40, TWO: 1}, 10)
+    urgency = [(not it.is_firing, it.severity.rank, it.starts_at) for it in found[ONE]]
+    every = sorted((not it.is_firing, it.severity.rank, it.starts_at) for it in told)
+    assert urgency == every[:10]
+    assert [it.name for it in found[TWO]] == ["Other"]

@@ -1,11 +1,13 @@
 """Migrations: from nothing, again, half-way, and what is newer than we are."""
 
+import json
 import shutil
 import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,17 @@ def upgrade():
     op.add_column("meta", sa.Column("extra", sa.Text()))
     op.execute("UPDATE meta SET value = 'touched'")
     {last}
+"""
+BEFORE_URGENCY = "0008"
+INCIDENT = """
+INSERT INTO incidents (id, "group", group_digest, title, severity, category, status, policy,
+  opened_at, round, step, firing, total, rung, quiet, undelivered, version)
+VALUES (:incident, 'g', 'g', 't', 'critical', 'errors', 'triggered', '{}', :at, 0, 0, 2, 2, '[]',
+  false, false, 1)
+"""
+ALERT = """
+INSERT INTO alerts (incident, fingerprint, labels, annotations, status, starts_at, source)
+VALUES (:incident, :fingerprint, :labels, '{}', 'firing', :at, 'rules')
 """
 
 
@@ -112,3 +125,26 @@ def test_alembic_stays_away_where_nothing_is_to_do(tmp_path: Path) -> None:
         f"schema {NEWEST}: created True False\n",
         f"schema {NEWEST}: up to date False False\n",
     ]
+
+
+async def test_what_the_labels_say_stands_beside_alerts_of_before(
+    bare: Database, tmp_path: Path
+) -> None:
+    old = tmp_path / "old"
+    shutil.copytree(MIGRATIONS, old, ignore=shutil.ignore_patterns("__pycache__"))
+    for step in (old / "versions").glob("[0-9]*.py"):
+        if step.stem.partition("_")[0] > BEFORE_URGENCY:
+            step.unlink()
+    await migrate(bare, old)
+    values = {"severity": "Critical ", "category": "errors", "alertname": "Disk"}
+    row = {"incident": 1, "labels": json.dumps(values), "at": datetime(2026, 3, 1, tzinfo=UTC)}
+    async with bare.transaction() as tx:
+        if tx.dialect.name == "sqlite":
+            row["at"] = "2026-03-01T00:00:00.000000Z"
+        await tx.execute(text(INCIDENT), row)
+        for fingerprint in ("a", "b"):
+            await tx.execute(text(ALERT), row | {"fingerprint": fingerprint})
+    await migrate(bare)
+    async with bare.reading() as tx:
+        found = await tx.execute(text("SELECT rank, category, name FROM alerts"))
+        assert [tuple(it) for it in found] == [(0, "errors", "Disk")] * 2
