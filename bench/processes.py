@@ -44,18 +44,19 @@ class Weight:
 
 @asynccontextmanager
 async def running(
-    name: str, command: Sequence[str], folder: Path, port: int
+    name: str, command: Sequence[str], folder: Path, port: int, *, at: Path | None = None
 ) -> AsyncIterator[Program]:
     """Run a program in `folder` until the block ends; it is handed over when it says it is ready.
 
-    Raises RuntimeError with the end of its log where it is not within half a minute.
+    at: where it runs, unless in `folder`, which holds its log.
+    Raises RuntimeError with the end of its log where it is not ready within half a minute.
     """
     environ = {k: v for k, v in os.environ.items() if k not in SETTINGS_FROM_OUTSIDE}
     log = folder / f"{name}.log"
     with log.open("wb") as outputs:
         began = time.monotonic()
         child = await asyncio.create_subprocess_exec(
-            *command, cwd=folder, env=environ, stdout=outputs, stderr=outputs
+            *command, cwd=at or folder, env=environ, stdout=outputs, stderr=outputs
         )
     try:
         address = f"http://127.0.0.1:{port}"

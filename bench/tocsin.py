@@ -14,6 +14,7 @@ from bench.scene import ADA, ROOMS, RULES
 from tests.vendors.process import Remote
 
 TOKEN = "a-token-of-the-benchmark"
+PEOPLE_TOKEN = "a-token-of-a-person-of-the-benchmark"
 HEADERS: Mapping[str, str] = {"Authorization": f"Bearer {TOKEN}"}
 
 CONFIG = """\
