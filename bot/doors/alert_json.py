@@ -52,7 +52,7 @@ def read_each(
         try:
             alerts.append(read(entry))
         except BadPayload as error:
-            refused.append(Refused(index, str(error)))
+            refused.append(Refused.among(refused, index, error))
     return tuple(alerts), tuple(refused)
 
 

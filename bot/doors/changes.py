@@ -25,7 +25,7 @@ def read(body: Any, caller: Caller) -> Arrived:
         try:
             changes.append(_change(entry, caller))
         except BadPayload as error:
-            refused.append(Refused(index, str(error)))
+            refused.append(Refused.among(refused, index, error))
     return Arrived(changes=tuple(changes), refused=tuple(refused))
 
 

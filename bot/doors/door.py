@@ -25,12 +25,23 @@ class Caller:
     mapping: Any = None
 
 
+MOST_WORDED = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Refused:
     """One entry that cannot be taken: its place in the body, from 0, and why."""
 
     index: int
     error: str
+
+    @classmethod
+    def among(cls, others: Sequence["Refused"], index: int, error: Exception) -> "Refused":
+        """Return one more: of very many only the first are placed and worded."""
+        return cls(index, str(error)) if len(others) < MOST_WORDED else ANOTHER
+
+
+ANOTHER = Refused(-1, "refused as well")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

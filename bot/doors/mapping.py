@@ -68,7 +68,7 @@ def apply(mapped: Mapped, body: Any, caller: Caller) -> Arrived:
             key, is_over = _key(mapped, entry), _is_over(mapped, entry)
             alert = None if key and is_over else _alert(mapped, entry, key, caller)
         except BadPayload as error:
-            refused.append(Refused(index, str(error)))
+            refused.append(Refused.among(refused, index, error))
             continue
         if key:
             named[key] = alert  # of several about one trouble the last counts

@@ -1,10 +1,10 @@
 """Samples as JSON: `POST /ingest/json`, for scripts and whoever has no Prometheus."""
 
-import json
 import math
 from typing import Any
 
 from bot.ingest.format import BadPayload, IngestFormat, TooLarge
+from bot.ingest.json_body import MOST_OF_SAMPLES, read_json
 from storage.model.labels import NAME, Labels
 from storage.model.sample import Batch, Sample
 
@@ -19,11 +19,7 @@ def decode(body: bytes, limit: int) -> Batch:
     """
     if len(body) > limit:
         raise TooLarge(f"the body has {len(body)} bytes; at most {limit} are taken")
-    try:
-        read = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadPayload(f"not JSON: {error}") from error
-    entries, complete = _entries(read)
+    entries, complete = _entries(read_json(body, MOST_OF_SAMPLES))
     return Batch([_sample(at, entry) for at, entry in enumerate(entries)], complete=complete)
 
 

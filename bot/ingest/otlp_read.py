@@ -4,7 +4,6 @@ Both encodings are taken apart by hand down to the data point, which alone is pa
 memory stays flat whatever comes.
 """
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import DecodeError, Message
 
+from bot.ingest import json_body
 from bot.ingest.format import BadPayload, TooLarge
 from bot.ingest.protos.otlp_pb2 import (
     HistogramDataPoint,
@@ -27,8 +27,6 @@ Point = NumberDataPoint | HistogramDataPoint | SummaryDataPoint
 
 NOTHING = memoryview(b"")
 LARGEST_POINT = 256 << 10  # bytes, also of a resource
-MOST_JSON_NODES = 500_000
-"""Brackets, braces and commas of a JSON body: each costs far more memory than its byte."""
 
 
 class Kind(IntEnum):
@@ -174,15 +172,7 @@ def _temporality(number: object) -> Temporality:
 
 def read_json(body: bytes) -> Iterator[Origin]:
     """Walk the same in JSON, as OTLP maps it (numbers of enums, lowerCamelCase); BadPayload."""
-    nodes = sum(body.count(mark) for mark in (b"{", b"[", b","))
-    if nodes > MOST_JSON_NODES:
-        raise TooLarge(
-            f"the body holds {nodes} values; at most {MOST_JSON_NODES} are taken as JSON"
-        )
-    try:
-        export = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadPayload(f"not JSON: {error}") from error
+    export = json_body.read_json(body, json_body.MOST_OF_SAMPLES)
     for at, told in enumerate(_list(export, "resourceMetrics", "the export")):
         where = f"resourceMetrics[{at}]"
         resource = _from_dict(Resource, _dict(told, where).get("resource") or {}, where)

@@ -5,7 +5,6 @@ says where they differ.
 """
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from importlib.metadata import version
@@ -18,6 +17,7 @@ from starlette.routing import Route
 
 from bot.doors.alert_json import read_each
 from bot.ingest.format import BadPayload, TooLarge
+from bot.ingest.json_body import read_json
 from bot.web.alertmanager_asked import Seen, alert_of, asked_of, silence_asked
 from bot.web.alertmanager_json import (
     SPOKEN,
@@ -114,7 +114,7 @@ class Alertmanager:
                 timeout = playbook.resolve_timeout
 
                 def read() -> Any:
-                    entries = _json(body)
+                    entries = read_json(body)
                     if not isinstance(entries, list):
                         raise BadPayload("expected a list of alerts")
                     return read_each(entries, lambda it: alert_of(it, source, now, timeout))
@@ -193,7 +193,7 @@ class Alertmanager:
     async def silence(self, request: Request) -> Response:
         """Make a silence, or change the one whose id is given."""
         speaker = self._speakers.admit(request)
-        body = _json(await read_body(request, self._parts, ""))
+        body = read_json(await read_body(request, self._parts, ""))
         wanted = silence_asked(body, self._desks.clock.utc_now())
         await self._check_breadth(wanted, speaker)
         if wanted.uuid:
@@ -247,10 +247,3 @@ class Alertmanager:
 def _place(silence: Silence, now: datetime) -> tuple[int, str]:
     state = silence.state(now)
     return ORDER.index(state), str(silence.ends_at or "")
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadPayload(f"not JSON: {error}") from error

@@ -14,8 +14,8 @@ from starlette.routing import Route
 
 import bot.doors
 from bot.doors.door import Arrived, Caller, Door
-from bot.ingest.format import BadPayload
 from bot.ingest.gzipped import gunzip
+from bot.ingest.json_body import Values, read_json
 from bot.web.ingest import IN_A_THREAD, SOON, Fault, counted, read_body
 from bot.web.ingest import Door as Gate
 from bot.web.parts import Parts
@@ -87,12 +87,8 @@ async def _read(door: Door, request: Request, body: bytes, caller: Caller, limit
         raise HTTPException(415, f"Content-Encoding {packed[:40]}: gzip or none is read")
 
     def read() -> Arrived:
-        plain = gunzip(body, limit) if packed == "gzip" else body
-        try:
-            told = json.loads(plain)
-        except (ValueError, RecursionError) as error:
-            raise BadPayload(f"not JSON: {error}") from error
-        return door.read(told, caller)
+        plain = gunzip(body, limit, Values().add) if packed == "gzip" else body
+        return door.read(read_json(plain), caller)
 
     # What is packed may be a hundred times as large.
     if len(body) < (IN_A_THREAD >> 4 if packed == "gzip" else IN_A_THREAD):

@@ -15,6 +15,7 @@ from starlette.routing import Route
 import bot.ingest
 from bot.ingest.format import BadPayload, Decode, IngestFormat, TooLarge
 from bot.ingest.gzipped import gunzip
+from bot.ingest.json_body import MOST_OF_SAMPLES, Values
 from bot.web.auth import Tokens, is_loopback, require_loopback
 from bot.web.parts import Parts
 from routing.plugins import collect
@@ -53,7 +54,8 @@ def _route(known: IngestFormat, parts: Parts, door: "Door", teller: "Teller") ->
             async with door.room_for(source):
                 body = await read_body(request, parts, source)
                 reader, limit = known.readers[kind], parts.limits.unpacked_bytes
-                batch = await _decoded(reader, body, encoding, limit)
+                values = Values(MOST_OF_SAMPLES if kind.endswith("json") else limit)
+                batch = await _decoded(reader, body, encoding, limit, values)
                 appended = await parts.intake.take(source, batch)
         return teller.answer(source, known, kind, appended, batch)
 
@@ -200,9 +202,9 @@ async def read_body(request: Request, parts: Parts, source: str) -> bytes:
     return b"".join(chunks)
 
 
-async def _decoded(reader: Decode, body: bytes, encoding: str, limit: int) -> Batch:
+async def _decoded(reader: Decode, body: bytes, encoding: str, limit: int, values: Values) -> Batch:
     def decode() -> Batch:
-        return reader(gunzip(body, limit) if encoding == "gzip" else body, limit)
+        return reader(gunzip(body, limit, values.add) if encoding == "gzip" else body, limit)
 
     # What is packed may be a hundred times as large.
     if len(body) < (IN_A_THREAD >> 4 if encoding else IN_A_THREAD):
