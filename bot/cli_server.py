@@ -66,6 +66,7 @@ def add_verbs(app: typer.Typer) -> None:
         "why": "Say why it was heard or not: `why 12`, `why CheckoutSlow`; `why`: what is hidden.",
         "ack": "Take incidents: `ack 12 13 for 2h looking`; escalation stops.",
         "resolve": "Close incidents: `resolve 12 rolled back`.",
+        "verdict": "Say what an alarm was worth, once over: `verdict 12 real`, `false` or `none`.",
         "snooze": "Hear of incidents again later: `snooze 12 30m`.",
         "escalate": "Ask the next people at once: `escalate 12 need a hand`.",
         "silence": "Keep alerts from being heard: `silence team=shop 2h planned`; list, expire.",

@@ -195,12 +195,13 @@ def _footer(message: Message) -> list[Block]:
 
 
 def _buttons(message: Message) -> Block | None:
-    if message.incident is None or not message.actions or message.status is Status.RESOLVED:
+    if message.incident is None or not message.actions:
         return None
     shown = {"incident": message.incident, "version": message.version}
     value = json.dumps(shown, separators=(",", ":"))
     buttons = [_button(action, value) for action in message.actions[:MOST_ACTIONS]]
-    menu = [] if message.status is Status.MUTED else [_menu(shown)]
+    has_none = message.status in (Status.MUTED, Status.RESOLVED)
+    menu = [] if has_none else [_menu(shown)]
     return {"type": "actions", "elements": [*buttons, *menu]}
 
 

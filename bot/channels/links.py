@@ -23,7 +23,7 @@ from storage.sql.database import Database
 
 PATH = "/answer/"
 LASTING = timedelta(hours=24)
-VERBS = ("ack", "resolve")
+VERBS = ("ack", "resolve", "verdict real", "verdict false", "verdict none")
 """What a link may say; whatever else a signature were to stand under is refused."""
 _PURPOSE = b"tocsin answer link 1\n"
 _SIGNS = 40  # hexadecimal digits of the signature: 160 bits
@@ -91,7 +91,8 @@ class AnswerLinks:
 
     def token(self, answer: Answer) -> str:
         """Return what stands in the address: `42.0.ack.1772539200.ada.<signature>`."""
-        said = f"{answer.incident}.{answer.round}.{answer.verb}.{answer.ends}.{answer.person}"
+        verb = answer.verb.replace(" ", "-")
+        said = f"{answer.incident}.{answer.round}.{verb}.{answer.ends}.{answer.person}"
         return f"{said}.{self._sign(said)}"
 
     def read(self, token: str) -> Answer | None:
@@ -104,6 +105,7 @@ class AnswerLinks:
         if not hmac.compare_digest(right, signature.encode(errors="replace")):
             return None
         incident, round, verb, ends, person = said.split(".", 4)
+        verb = verb.replace("-", " ")
         if verb not in VERBS:
             return None
         return Answer(

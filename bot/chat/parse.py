@@ -11,7 +11,10 @@ from storage.model.incident import IncidentId
 from storage.units import parse_duration
 
 _NUMBERS = re.compile(r"#?[0-9]+(,#?[0-9]+)*[,:;]?")
-SHORT = {"aa": ["ack", "mine"], "res": ["resolve"], "esc": ["escalate"]}
+SHORT = {
+    **{"aa": ["ack", "mine"], "res": ["resolve"], "esc": ["escalate"]},
+    **{word: ["verdict", word] for word in ("real", "false", "none")},
+}
 """What is quick to type on a phone, from every mouth."""
 _LONGEST_NUMBER = 18  # digits; more would fit no database, and no incident has such a number
 

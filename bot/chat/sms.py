@@ -35,7 +35,8 @@ START = frozenset({"START", "YES", "UNSTOP"})
 HELP = (
     "ack 12, res 12, snooze 12 30m, esc 12\n"
     "aa: take all that wait for you\n"
-    "alerts, show 12, oncall\n"
+    "alerts, show 12, why 12, oncall\n"
+    "real 12, false 12, none 12: its worth\n"
     "STOP: no more SMS"
 )
 HOUR = timedelta(hours=1)

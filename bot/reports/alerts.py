@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.reports.cells import length
 from bot.reports.report import Bars, Chart, Page, Report, Table, Window
+from bot.reports.worth import NOTE, headline, picture, table, worth_of
 from storage.model.alert import Severity
 from storage.model.audit import AuditRow
 from storage.model.incident import Incident
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
     from routing.flow.desks import Desks
 
+_NAMED = re.compile(r'[{, ]alertname="((?:[^"\\]|\\.)*)"')
+_TITLED = re.compile(r" [^ =]+=| and others \(| \([0-9]+ alerts\)$")
 MOST_INCIDENTS = 100_000
 MOST_RULES = 5
 BUCKETS = 24
@@ -42,6 +46,7 @@ class Row:
     by: str
     over: datetime | None
     steps: int
+    verdict: str = ""
 
 
 async def load(desks: Desks, window: Window, subject: str) -> list[Row]:  # noqa: ARG001
@@ -83,18 +88,18 @@ def rows_of(found: Sequence[Incident], story: Sequence[AuditRow]) -> list[Row]:
             by=taken[incident.id].actor if incident.id in taken else "",
             over=incident.resolved_at,
             steps=steps.get(incident.id, 0),
+            verdict=incident.verdict.value if incident.verdict else "",
         )
         for incident in found
     ]
 
 
 def _rule(incident: Incident) -> str:
-    """Name the rule: the `alertname` of the group's key, or the title."""
-    for part in incident.group.replace("/", ",").split(","):
-        name, found, value = part.partition("=")
-        if found and name == "alertname":
-            return value.strip('"')
-    return incident.title
+    """Name the rule: the `alertname` of the group's key, or what the title begins with."""
+    found = _NAMED.search(incident.group)
+    if found is None:
+        return _TITLED.split(incident.title)[0]
+    return found[1].replace('\\"', '"').replace("\\\\", "\\")
 
 
 def build(rows: Sequence[Row], window: Window) -> Page:
@@ -107,19 +112,24 @@ def build(rows: Sequence[Row], window: Window) -> Page:
         frame[moment] = pd.to_datetime(frame[moment], utc=True)
     frame["to_take"] = (frame["taken"] - frame["opened"]).dt.total_seconds()
     frame["to_end"] = (frame["over"] - frame["opened"]).dt.total_seconds()
+    here = [row for row in rows if row.opened >= window.start]
+    worth = worth_of([(row.rule, row.over is not None, row.verdict) for row in here])
+    judged = headline(worth)
     now = frame[frame["opened"] >= pd.Timestamp(window.start)]
     before = frame[frame["opened"] < pd.Timestamp(window.start)]
     span = length((window.end - window.start).total_seconds())
     return Page(
         title=f"Alerts, last {span}",
-        headline=_headline(now, before, span),
+        headline=_headline(now, before, span).removesuffix(".") + f"{judged}.",
         tables=(
             Table(title="By severity", rows=_by_severity(now, before)),
             Table(title="By state", rows=_counts(now, before, "state")),
             Table(title="By category", rows=_counts(now, before, "category")),
             Table(title="Noisiest rules", rows=_noisiest(now, before)),
+            *([table(worth)] if judged else []),
         ),
-        charts=(_chart(now, window, span),),
+        charts=(_chart(now, window, span), *([picture(worth, span)] if judged else [])),
+        notes=(NOTE,) if judged else (),
         csv=_raw(now),
     )
 
@@ -218,11 +228,13 @@ def _raw(now: pd.DataFrame) -> list[list[str]]:
     head = ["number", "title", "rule", "severity", "category", "state"]
     moments = ["opened", "taken", "over"]
     rows = [[*head, *moments, "by", "seconds_to_acknowledge", "seconds_to_resolve", "asked"]]
+    rows[0].append("verdict")
     for row in now.sort_values("number").to_dict("records"):
         cells = [str(row[name]) for name in head]
         cells += ["" if row[m] is None or row[m] != row[m] else row[m].isoformat() for m in moments]
         waits = [row["to_take"], row["to_end"]]
         cells += [str(row["by"]), *("" if w != w else f"{w:.0f}" for w in waits), str(row["steps"])]
+        cells.append(str(row["verdict"]))
         rows.append(cells)
     return rows
 

@@ -6,7 +6,8 @@ import io
 from typing import TYPE_CHECKING
 
 from bot.reports.draw_lines import draw_panels
-from bot.reports.report import Chart, Panels
+from bot.reports.draw_splits import draw_splits
+from bot.reports.report import Chart, Panels, Splits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,7 +22,7 @@ INK, FAINT = "#1d1c1d", "#8a8a8a"
 MOST_LABELS = 8
 
 
-def png(chart: Chart | Panels) -> bytes:
+def png(chart: Chart | Panels | Splits) -> bytes:
     """Draw a stacked bar chart, or lines over time; readable on a phone."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -32,6 +33,8 @@ def png(chart: Chart | Panels) -> bytes:
         FigureCanvasAgg(figure)
         if isinstance(chart, Panels):
             draw_panels(figure, chart)
+        elif isinstance(chart, Splits):
+            draw_splits(figure, chart)
         else:
             _bars(figure, chart)
         out = io.BytesIO()

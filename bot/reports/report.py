@@ -72,6 +72,24 @@ class Panels:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """One name of a picture of splits. values: how large each part is.  note: stands beside it."""
+
+    name: str
+    values: Sequence[float]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Splits:
+    """A bar across for each name, cut into `parts`, all to one scale."""
+
+    title: str
+    parts: Sequence[str]
+    rows: Sequence[Split]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """A finished report: a headline that answers, then tables and charts.
 
@@ -83,7 +101,7 @@ class Page:
     title: str
     headline: str
     tables: Sequence[Table]
-    charts: Sequence[Chart | Panels]
+    charts: Sequence[Chart | Panels | Splits]
     csv: Sequence[Sequence[str]]
     notes: Sequence[str] = ()
 

@@ -159,6 +159,9 @@ def incident_as_json(incident: Incident) -> dict[str, Any]:
         "no_data_since": _iso(incident.no_data_since),
         "undelivered": incident.undelivered,
         "flapping": said(incident.flaps) if incident.status.is_open else "",
+        "verdict": incident.verdict,
+        "verdict_by": incident.verdict_by,
+        "verdict_at": _iso(incident.verdict_at),
     }
 
 

@@ -11,7 +11,7 @@ from storage.model.delivery import Purpose
 from storage.model.incident import Status
 from storage.model.labels import Labels
 
-UNWRITTEN = {"doubted_since", "trace", "origin"}
+UNWRITTEN = {"doubted_since", "trace", "origin", "trail"}
 
 
 def write(message: Message) -> str:

@@ -1,7 +1,7 @@
 """From an incident to what any channel can render. Plain text; channels escape."""
 
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from routing.alerts.flap import said
@@ -26,12 +26,13 @@ from routing.delivery.words import (
     shortened,
     web_link,
 )
+from routing.incidents.assessing import WORDS
 from routing.incidents.timeline import named, newest
 from routing.playbook import Playbook
 from storage.model.alert import Alert, Severity
 from storage.model.change import Change
 from storage.model.delivery import Purpose
-from storage.model.incident import Incident, Status
+from storage.model.incident import Incident, Status, Verdict
 from storage.model.labels import Labels
 from storage.model.person import PersonId
 from storage.model.tally import Tally
@@ -42,14 +43,18 @@ MOST_ALERTS, MOST_LINES, MOST_SUMMARY_LINES = 10, 30, 6
 ACKNOWLEDGE = Action(verb="ack", label="Acknowledge")
 SNOOZE = Action(verb="snooze 30m", label="Snooze 30m")
 RESOLVE = Action(verb="resolve", label="Resolve", danger=True)
+REAL = Action(verb="verdict real", label="Real alarm")
+FALSE = Action(verb="verdict false", label="False alarm")
+NONE = Action(verb="verdict none", label="No action needed")
 ACTIONS: dict[Status, tuple[Action, ...]] = {
     Status.GATHERING: (),
     Status.TRIGGERED: (ACKNOWLEDGE, SNOOZE, RESOLVE),
     Status.ACKNOWLEDGED: (SNOOZE, RESOLVE),
     Status.SNOOZED: (ACKNOWLEDGE, RESOLVE),
     Status.MUTED: (ACKNOWLEDGE, RESOLVE),
-    Status.RESOLVED: (),
+    Status.RESOLVED: (REAL, FALSE, NONE),
 }
+VERDICTS = {Verdict.REAL: REAL, Verdict.FALSE: FALSE, Verdict.NONE: NONE}
 SILENCES = (
     Action(verb="silence 1h", label="Silence 1 h"),
     Action(verb="silence 4h", label="Silence 4 h"),
@@ -130,6 +135,7 @@ def notice_message(scene: Scene, text: str) -> Message:
         status=incident.status,
         severity=incident.severity,
         summary=shortened(flat(named(text, scene.playbook.people)), LONGEST_SUMMARY),
+        actions=() if incident.status.is_open else actions_of(incident),
         link=link(incident, scene.playbook),
         round=incident.round,
         thread=thread(incident),
@@ -210,7 +216,7 @@ def _message(
         severity=incident.severity,
         summary=summary(scene.alerts),
         facts=_facts(scene),
-        actions=ACTIONS[incident.status],
+        actions=actions_of(incident),
         lines=lines,
         asked=asked,
         asked_keys=asked_keys,
@@ -218,6 +224,18 @@ def _message(
         round=incident.round,
         thread=thread(incident),
         stages=stages(incident),
+    )
+
+
+def actions_of(incident: Incident) -> tuple[Action, ...]:
+    """Return the buttons; of an incident that is over they ask what it was worth.
+
+    The verdict that was given bears a mark; the others change it.
+    """
+    given = VERDICTS[incident.verdict] if incident.verdict else None
+    return tuple(
+        replace(action, label=f"✓ {action.label}") if action == given else action
+        for action in ACTIONS[incident.status]
     )
 
 
@@ -287,6 +305,9 @@ def _facts(scene: Scene) -> tuple[tuple[str, str], ...]:
         ("Severity", str(incident.severity)),
         ("Category", str(incident.category)),
     ]
+    if incident.verdict and not incident.status.is_open:
+        by = scene.name(incident.verdict_by) if incident.verdict_by else "somebody"
+        facts.append(("Verdict", f"{WORDS[incident.verdict]}, said {by}"))
     if scene.total == 1 and ordered and ordered[0].value is not None:
         facts.append(("Value", number(ordered[0].value)))
     begun = [heap.since for heap in scene.tally] or [alert.starts_at for alert in ordered]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from storage.model.alert import Category, Severity
+from storage.model.incident import Verdict
 from storage.model.person import PersonId
 
 
@@ -114,6 +115,14 @@ class Calm:
     change: int
 
 
+@dataclass(frozen=True, slots=True)
+class Assess:
+    """A person says what the alarm was worth."""
+
+    by: PersonId
+    verdict: Verdict
+
+
 Event = (
     AlertsChanged
     | GroupReady
@@ -128,4 +137,5 @@ Event = (
     | Resolve
     | UpdateDue
     | Calm
+    | Assess
 )

@@ -6,6 +6,7 @@ from datetime import datetime
 from routing.alerts.flap import began, is_new, said
 from routing.incidents.answers import person_answered
 from routing.incidents.asking import NO_TIMERS, ask_from_the_start, begin_again
+from routing.incidents.assessing import assessed
 from routing.incidents.effects import (
     Announce,
     Effects,
@@ -19,6 +20,7 @@ from routing.incidents.events import (
     AckExpired,
     Acknowledge,
     AlertsChanged,
+    Assess,
     Calm,
     Escalate,
     EscalationDue,
@@ -123,6 +125,8 @@ def transition(incident: Incident, event: Event, now: datetime) -> Transition:
             return Transition(incident=replace(incident, rung=rung))
         case Acknowledge() | Snooze() | Resolve() | Escalate():
             return person_answered(incident, event, now)
+        case Assess():
+            return assessed(incident, event, now)
 
 
 def _alerts_changed(incident: Incident, change: AlertsChanged, now: datetime) -> Transition:

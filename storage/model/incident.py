@@ -29,6 +29,18 @@ class Status(StrEnum):
         return self is not Status.RESOLVED
 
 
+class Verdict(StrEnum):
+    """What an alarm was worth, in the eyes of somebody who looked at it.
+
+    REAL: something was wrong, and somebody had to do something.  FALSE: nothing was wrong.
+    NONE: something was wrong, and nobody had to do anything.
+    """
+
+    REAL = "real"
+    FALSE = "false"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """One incident as it stands. Changed only by `routing.incidents.machine`.
@@ -50,6 +62,7 @@ class Incident:
     flaps:          how often it came and went of late.
     joined:         alerts that began since its rooms were last told how many there are.
     updated_at:     when they were last told of such.
+    verdict:        what it was worth, said after its end by `verdict_by` at `verdict_at`.
     version:        counts saves; a save of an older version is refused.
     All times aware UTC.
     """
@@ -80,4 +93,7 @@ class Incident:
     flaps: Flaps = STEADY
     joined: int = 0
     updated_at: datetime | None = None
+    verdict: Verdict | None = None
+    verdict_by: PersonId | None = None
+    verdict_at: datetime | None = None
     version: int = 0

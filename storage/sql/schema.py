@@ -15,7 +15,7 @@ from sqlalchemy import (
 
 from storage.model.alert import AlertStatus, Category, Severity
 from storage.model.delivery import DeliveryStatus, Purpose
-from storage.model.incident import Status
+from storage.model.incident import Status, Verdict
 from storage.model.report_run import RunStatus
 from storage.model.silence import SilenceKind
 from storage.model.timer import TimerKind
@@ -72,6 +72,9 @@ incidents = Table(
     Column("flaps", FlapsText, nullable=False),
     Column("joined", Integer, nullable=False),
     Column("updated_at", UtcDateTime),
+    Column("verdict", enum_text(Verdict)),
+    Column("verdict_by", PlainText),
+    Column("verdict_at", UtcDateTime),
     Column("version", Integer, nullable=False),
     sqlite_autoincrement=True,  # a number is never given twice, whatever is deleted
 )

@@ -32,6 +32,13 @@ class Square:
         return await speak(text, person=person, who=name, via=via, origin="C1", desks=self.desks)
 
 
+@pytest.fixture(autouse=True)
+async def no_worker_is_left() -> AsyncIterator[None]:
+    """End the reports' worker with the event loop that it was started by."""
+    yield
+    await WORKER.close()
+
+
 @pytest.fixture
 async def square(tmp_path: Path) -> AsyncIterator[Square]:
     async with town(tmp_path) as place:

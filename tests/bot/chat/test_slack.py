@@ -11,17 +11,25 @@ import pytest
 from bot.chat import slack as mouth
 from bot.chat.slack_press import FORGED
 from bot.chat.verb import Attachment, Reply
-from storage.model.incident import Status
+from storage.model.incident import Status, Verdict
 from tests.bot.chat.slack_office import Office, heard, office
 from tests.routing.town import alert
 from tests.vendors.faults import Failure, Fault
-from tests.vendors.slack_workspace import Channel
+from tests.vendors.slack_workspace import Channel, Message
 
 
 @pytest.fixture(params=["socket", "http"])
 async def place(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Office]:
     async with office(tmp_path, over=request.param) as made:
         yield made
+
+
+VERDICTS = ["verdict real", "verdict false", "verdict none"]
+
+
+def shown(top: Message) -> list[str]:
+    """The labels of a message's buttons."""
+    return [one["text"]["text"] for one in top.blocks[-1]["elements"]]
 
 
 def buttons(place: Office) -> list[str]:
@@ -68,8 +76,31 @@ async def test_buttons_do_what_the_words_do_and_the_message_follows(place: Offic
     assert (await place.town.incident()).status is Status.SNOOZED
     await place.press("resolve", user="U2")
     await place.deliver()
-    assert buttons(place) == []
+    assert buttons(place) == VERDICTS
     assert len(place.server.messages("C1")) == 1
+
+
+async def test_one_tap_says_what_it_was_worth_and_another_changes_it(place: Office) -> None:
+    await place.fire()
+    await place.press("resolve")
+    await place.deliver()
+    assert "noted, a false alarm" in await place.press("verdict false")
+    await place.deliver()
+    (top,) = place.server.messages("C1")
+    assert shown(top) == ["Real alarm", "✓ False alarm", "No action needed"]
+    await place.press("verdict false")
+    await place.press("verdict real", user="U2")
+    await place.deliver()
+    incident = await place.town.incident()
+    assert (incident.verdict, incident.verdict_by) == (Verdict.REAL, "bob")
+    said = [fact for fact in await place.town.facts() if fact.startswith("verdict")]
+    assert said == [
+        "verdict by ada: a false alarm",
+        "verdict by bob: a real alarm, not a false alarm",
+    ]
+    assert shown(top) == ["✓ Real alarm", "False alarm", "No action needed"]
+    told = [str(reply.blocks) for reply in place.server.thread("C1", top.ts)]
+    assert "Verdict by Bob: a real alarm, not a false alarm" in told[-1]
 
 
 async def test_two_people_at_once_one_wins_and_both_see_who(place: Office) -> None:
@@ -101,7 +132,7 @@ async def test_a_stale_button_is_told_and_its_message_put_right(place: Office) -
     assert "Bob" in answer
     assert (await place.town.incident()).status is Status.RESOLVED
     await place.deliver()
-    assert top.actions == []
+    assert top.actions == VERDICTS
 
 
 async def test_a_forged_number_is_refused_and_kept_in_the_record(place: Office) -> None:

@@ -9,15 +9,15 @@ import pytest
 
 from bot.channels.email import CHANNEL, Email, EmailOptions
 from bot.channels.links import LASTING, Answer, AnswerLinks, kept_secret
-from routing.delivery.compose import Scene, page_message
+from routing.delivery.compose import Scene, notice_message, page_message
 from routing.flow.current import Current
 from routing.flow.deliver import Sender
 from routing.flow.wake import Wake
-from routing.incidents.events import Acknowledge
+from routing.incidents.events import Acknowledge, Resolve
 from routing.playbook import Playbook
 from storage.clock import SystemClock
 from storage.model.alert import Alert, AlertStatus
-from storage.model.incident import Incident, IncidentId, Status
+from storage.model.incident import Incident, IncidentId, Status, Verdict
 from storage.model.labels import Labels
 from storage.model.person import ContactPoint, PersonId
 from storage.model.policy import Policy, Room, Step, Target, TargetKind
@@ -290,3 +290,34 @@ async def test_the_secret_is_made_once_and_kept(stage: Stage) -> None:
     made = await kept_secret(stage.database)
     assert len(made) == 64
     assert await kept_secret(stage.database) == made
+
+
+async def test_the_mail_that_says_it_is_over_asks_what_it_was_worth(
+    stage: Stage, links: AnswerLinks, client: httpx.AsyncClient
+) -> None:
+    incident = await an_incident(stage)
+    await stage.desks.incidents.apply(incident.id, Resolve(by=EVE), actor=EVE, via="console")
+    scene = Scene(
+        incident=await incident_of(stage),
+        alerts=(),
+        playbook=stage.desks.playbook(),
+        now=SystemClock().utc_now(),
+    )
+    made = links.links(notice_message(scene, "resolved by eve"), scene.playbook.people[ADA])
+    assert [one.label for one in made] == ["Real alarm", "False alarm", "No action needed"]
+    assert all(" " not in one.address for one in made)
+    path = made[1].address.removeprefix(PUBLIC)
+    looked = await client.get(path)
+    assert "False alarm as Ada" in looked.text
+    assert (await incident_of(stage)).verdict is None, "a look changes nothing"
+    assert "Noted, a false alarm" in (await client.post(path)).text
+    after = await incident_of(stage)
+    assert (after.verdict, after.verdict_by) == (Verdict.FALSE, ADA)
+    other = made[0].address.removeprefix(PUBLIC)
+    await client.post(other)
+    assert (await incident_of(stage)).verdict is Verdict.REAL
+
+
+async def test_a_forged_verdict_is_none(client: httpx.AsyncClient, links: AnswerLinks) -> None:
+    for verb in ("verdict maybe", "reload", "verdict-real"):
+        assert (await client.post(link(links, verb))).status_code in (403, 404)

@@ -116,7 +116,7 @@ VERBS = {
     Status.ACKNOWLEDGED: ["snooze 30m", "resolve"],
     Status.SNOOZED: ["ack", "resolve"],
     Status.MUTED: ["ack", "resolve"],
-    Status.RESOLVED: [],
+    Status.RESOLVED: ["verdict real", "verdict false", "verdict none"],
 }
 
 

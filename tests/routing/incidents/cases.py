@@ -7,6 +7,7 @@ from routing.incidents.events import (
     AckExpired,
     Acknowledge,
     AlertsChanged,
+    Assess,
     Escalate,
     EscalationDue,
     Event,
@@ -17,7 +18,7 @@ from routing.incidents.events import (
     Undelivered,
 )
 from storage.model.alert import Category, Severity
-from storage.model.incident import Incident, IncidentId, Status
+from storage.model.incident import Incident, IncidentId, Status, Verdict
 from storage.model.person import PersonId
 from storage.model.policy import Policy, Step, Target, TargetKind
 
@@ -94,4 +95,5 @@ EVENTS: dict[str, Event] = {
     "snooze over": SnoozeEnded(0),
     "Grace escalates": Escalate(GRACE),
     "Grace resolves": Resolve(GRACE),
+    "Grace says that it was a false alarm": Assess(GRACE, Verdict.FALSE),
 }

@@ -10,6 +10,7 @@ from routing.incidents.events import (
     AckExpired,
     Acknowledge,
     AlertsChanged,
+    Assess,
     Escalate,
     EscalationDue,
     Event,
@@ -22,7 +23,7 @@ from routing.incidents.events import (
 from routing.incidents.machine import transition
 from storage.errors import NotAllowed
 from storage.model.alert import Category, Severity
-from storage.model.incident import Incident, Status
+from storage.model.incident import Incident, Status, Verdict
 from storage.model.timer import TimerKind
 from tests.routing.incidents.cases import ADA, GRACE, NOON, incident
 
@@ -49,6 +50,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Snooze, people, holds),
     st.builds(Escalate, people),
     st.builds(Resolve, people),
+    st.builds(Assess, people, st.sampled_from(Verdict)),
 )
 
 
