@@ -32,7 +32,7 @@ def incident_lines(why: IncidentWhy, now: datetime) -> list[str]:
 
 def incident_brief(why: IncidentWhy) -> list[str]:
     """Tell it on a phone: the answer, and who was not told and why."""
-    incident, untold = why.case.incident, ("not told", "not asked", "quiet")
+    incident, untold = why.case.incident, ("flapping", "not told", "not asked", "quiet")
     missed = [f"{it.topic}: {it.text}" for it in why.points if it.topic in untold]
     return [f"#{incident.id} {flat(incident.title)}", why.headline, *missed[:MOST_BRIEF]]
 

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from routing.alerts.trail import Episode, Quiet, Way, episodes_of
 from routing.delivery.words import flat, lasting, listed, moment, number, shortened
+from routing.incidents.flapping import sentence
 from routing.incidents.timeline import named
 from storage.model.alert import Alert
 from storage.model.audit import AuditRow
@@ -225,16 +226,17 @@ def _ended(episode: Episode) -> list[Point]:
 # an incident
 
 
-def way_of_incident(case: Case, alerts: Sequence[Alert], context: Context) -> tuple[Point, ...]:
+def way_of_incident(case: Case, context: Context) -> tuple[Point, ...]:
     """Tell what was gathered into an incident, who was told, and who was not, and why."""
     incident = case.incident
-    wait, firing = incident.policy.group_wait, sum(alert.is_firing for alert in alerts)
-    text = f"group {_short(incident.group)}; {firing} of {_alerts(len(alerts))} firing"
+    wait = incident.policy.group_wait
+    text = f"group {_short(incident.group)}; {incident.firing} of {_alerts(incident.total)} firing"
     if wait:
         text += f"; others were waited for, {lasting(wait)}"
     return (
         Point(topic="grouped into", text=text, at=incident.opened_at),
         *_gathered(case, context),
+        *_flapping(incident),
         *_not_told(case, context),
     )
 
@@ -258,9 +260,13 @@ def _asked(case: Case, context: Context) -> str:
         if it.purpose is Purpose.PAGE and it.person:
             at = moment(it.sent_at or it.created_at, context.now)
             ways.setdefault((it.person, at), []).append(it.channel)
-    told = [f"{context.name(who)} by {listed(by)} at {at}" for (who, at), by in ways.items()]
+    told = [
+        f"{context.name(who)} by {listed(list(dict.fromkeys(by)))} at {at}"
+        for (who, at), by in ways.items()
+    ]
     more = len(told) - MOST_ASKED
-    return listed([*told[:MOST_ASKED], *([f"{more} times more"] if more > 0 else [])])
+    times = "once more" if more == 1 else f"{more} times more"
+    return listed([*told[:MOST_ASKED], *([times] if more > 0 else [])])
 
 
 def _went(messages: Sequence[OutboxMessage]) -> list[OutboxMessage]:
@@ -276,7 +282,7 @@ def reason_of(case: Case, context: Context) -> str:
             return f": it gathers until {context.when(case.ready)}, then it asks"
         case Status.MUTED | Status.GATHERING if incident.muted:
             return f": muted, {flat(named(incident.muted, context.people))}"
-        case Status.RESOLVED if case.record and "before anybody" in case.record[-1].because:
+        case Status.RESOLVED if any("before anybody" in row.because for row in case.record):
             return ": all of it was over before the group was complete"
         case _ if told:
             return f": {flat(named(told[-1].because, context.people))}"
@@ -304,6 +310,13 @@ def _gathered(case: Case, context: Context) -> list[Point]:
     """Say which of its messages went together with others'."""
     rows = [it for it in case.record if it.what == "sent" and ", together with " in it.because]
     return [Point(topic="gathered", text=_sentence(it, context), at=it.at) for it in rows[-2:]]
+
+
+def _flapping(incident: Incident) -> list[Point]:
+    """Say that it comes and goes: while it does, that is shown in its message and rings nobody."""
+    if incident.flaps.since is None:
+        return []
+    return [Point(topic="flapping", text=sentence(incident), at=incident.flaps.since)]
 
 
 def _alerts(count: int) -> str:

@@ -82,15 +82,17 @@ async def why_incident(desks: Desks, id: IncidentId) -> IncidentWhy:
     """Look into one incident; raises UnknownIncident."""
     async with desks.database.reading() as tx:
         moment = await read_moment(tx, desks.clock, desks.playbook)
-        case = (await _cases(tx, [await incidents.get(tx, id)], moment))[0]
-        every = urgent_first(await alerts.of_incident(tx, id))
-        context = await _context(tx, every[:MOST_ALERTS], moment)
+        incident = await incidents.get(tx, id)
+        (case,) = await _cases(tx, [incident], moment)
+        found = (await alerts.most_urgent(tx, {id: incident.total}, MOST_ALERTS))[id]
+        first = urgent_first(found)
+        context = await _context(tx, first, moment)
     return IncidentWhy(
         case=case,
         headline=headline(case, context),
-        points=way_of_incident(case, every, context),
-        alerts=tuple(_story(alert, [case], context, moment) for alert in every[:MOST_ALERTS]),
-        left_out=max(0, len(every) - MOST_ALERTS),
+        points=way_of_incident(case, context),
+        alerts=tuple(_story(alert, [case], context, moment) for alert in first),
+        left_out=max(0, incident.total - len(first)),
     )
 
 

@@ -11,6 +11,7 @@ from routing.delivery.throttle import Pace
 from routing.flow.current import Current
 from routing.rules.read import parse_rules
 from storage.model.alert import Origin
+from storage.model.flaps import Flapping
 from storage.model.hours import Hours
 from storage.model.labels import Matcher, MatchOp
 from storage.model.person import QuietHours
@@ -226,6 +227,20 @@ async def test_on_a_phone_a_sentence_must_do(square: Square, sentence: str) -> N
     assert not reply.table
     assert len(reply.text.splitlines()) <= 5
     assert len(reply.text) < 600
+
+
+async def test_what_flaps_says_so(square: Square) -> None:
+    flappy = replace(POLICY, flapping=Flapping(times=3))
+    square.town.playbook.swap(replace(PLAYBOOK, policies={"default": flappy}))
+    for _ in range(8):
+        await square.town.fire()
+        await square.town.turn(20)
+        await square.town.fire(resolved(alert()))
+        await square.town.turn(20)
+    await square.town.fire()
+    text = (await square.say("why 1")).text
+    assert "  flapping:     12:00:00 UTC, flapping, 9 times in 5 min" in text
+    assert text.count("\n") < 30
 
 
 async def test_foreign_text_stays_on_its_line(square: Square) -> None:
