@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.clock import Steady
 from storage.model.report_run import ReportRun, RunStatus
 from storage.sql.rows import as_row, insert
-from storage.sql.schema import report_runs, report_schedules
+from storage.sql.schema_reports import report_runs, report_schedules
 
 
 async def looked_at(tx: AsyncConnection) -> dict[str, datetime]:

@@ -16,7 +16,6 @@ from sqlalchemy import (
 from storage.model.alert import AlertStatus, Category, Severity
 from storage.model.delivery import DeliveryStatus, Purpose
 from storage.model.incident import Status, Verdict
-from storage.model.report_run import RunStatus
 from storage.model.silence import SilenceKind
 from storage.model.timer import TimerKind
 from storage.sql.columns import (
@@ -379,25 +378,3 @@ heartbeats = Table(
     Column("said", PlainText, nullable=False),
     Column("alarmed", LabelsText, nullable=False),
 )
-report_schedules = Table(
-    "report_schedules",
-    metadata,
-    Column("key", PlainText, primary_key=True),
-    Column("at", UtcDateTime, nullable=False),
-)
-
-report_runs = Table(
-    "report_runs",
-    metadata,
-    Column("key", PlainText, primary_key=True),
-    Column("words", PlainText, nullable=False),
-    Column("to", WordsText, nullable=False),
-    Column("due_at", UtcDateTime, nullable=False),
-    Column("zone", PlainText, nullable=False),
-    Column("not_before", Double, nullable=False),
-    Column("status", enum_text(RunStatus), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("body", PlainText, nullable=False),
-)
-
-Index("ix_report_runs_due_at", report_runs.c.due_at)

@@ -16,7 +16,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from storage.errors import ConfigError
-from storage.sql import meta
+from storage.sql import (
+    meta,
+    schema_reports,  # noqa: F401  its tables stand in the same metadata
+)
 from storage.sql.database import Database
 from storage.sql.migrate import MIGRATIONS, migrate, stored_version
 from storage.sql.schema import metadata
