@@ -20,7 +20,11 @@ rules: [rules.yaml]
 own_host: {{enabled: false}}
 sources: {{prometheus: {{token: {token}}}}}
 people: {{ada: {{permission: admin, phone: "+442071838750"}}}}
-policies: {{storm: {{rooms: [{{webhook: program}}], steps: [{{notify: [{{person: ada}}]}}]}}}}
+policies:
+  storm:
+    group_interval: 1s
+    rooms: [{{webhook: program}}]
+    steps: [{{notify: [{{person: ada}}]}}]
 default_policy: storm
 routes: [{{policy: storm, group_by: [{by}]}}]
 channels:

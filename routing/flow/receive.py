@@ -1,5 +1,6 @@
 """Alerts come in: the one door, whoever tells them. One transaction for a batch."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -8,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.alerts.dedupe import newest_of, sort_out
 from routing.flow.current import Current
+from routing.flow.inflow import Inflow
 from routing.flow.moment import Moment, decided, read_moment
 from routing.flow.mutes import note_sides, read_mutes, with_mutes
 from routing.flow.settle import settle
@@ -27,6 +29,8 @@ Enrich = Callable[[Sequence[Alert]], Awaitable[Sequence[Alert]]]
 """Adds annotations to alerts before they are taken; never fails."""
 AT_ONCE = 1_000
 """Alerts whose time ran out that one transaction resolves."""
+MOST_WORDS = 100_000
+"""Alerts of which is remembered what their rows say, so that the same is not written again."""
 
 
 class Receiver:
@@ -42,6 +46,8 @@ class Receiver:
     ) -> None:
         self._database, self._clock = database, clock
         self._playbook, self._wake, self._enrich = playbook, wake, enrich
+        self._inflow = Inflow(self._store)
+        self._words: dict[Fingerprint, int] = {}
 
     async def receive(self, alerts: Sequence[Alert], *, also: Also | None = None) -> None:
         """Take a batch; of equal alerts the last counts. What is no news changes no incident.
@@ -51,15 +57,22 @@ class Receiver:
         Raises StorageUnavailable: then nothing of the batch was taken.
         """
         told = newest_of(await self._enrich(alerts) if self._enrich else alerts)
-        if also is None and not (told and await self._is_worth_writing(told)):
-            return
+        if also is not None:
+            await self._store(told, also)
+        elif any(it.expires_at for it in told.values()) or await self._is_worth_writing(told):
+            await self._inflow.put(told)
 
-        async def work(tx: AsyncConnection) -> list[Incident]:
+    async def _store(self, told: Mapping[Fingerprint, Alert], also: Also | None = None) -> None:
+        async def work(tx: AsyncConnection) -> tuple[list[Incident], list[Alert]]:
             if also is not None:
                 await also(tx)
             return await self._take(tx, told)
 
-        self._tell(await decided(self._database, work))
+        changed, written = await decided(self._database, work)
+        if len(self._words) + len(written) > MOST_WORDS:
+            self._words.clear()
+        self._words |= {it.fingerprint: _words(it) for it in written}
+        self._tell(changed)
 
     async def expire(self) -> int:
         """Resolve what its source has not repeated in time; return how many alerts that were."""
@@ -79,17 +92,35 @@ class Receiver:
             news, again = sort_out(await standing.known(tx, told), told)
         return bool(news) or any(alert.expires_at for alert in again)
 
-    async def _take(self, tx: AsyncConnection, told: Mapping[Fingerprint, Alert]) -> list[Incident]:
-        known = await standing.known(tx, told)
-        news, again = sort_out(known, told)
-        now, steady = self._clock.utc_now(), self._clock.steady()
-        await standing.refresh_many(
-            tx, [stands(alert, now, steady) for alert in again if alert.expires_at]
-        )
+    async def _take(
+        self, tx: AsyncConnection, told: Mapping[Fingerprint, Alert]
+    ) -> tuple[list[Incident], list[Alert]]:
+        """Return the incidents that changed, and those alerts whose words were written down."""
+        there = await standing.look(tx, told)
+        same = {key for key, goes_on in there.items() if goes_on and _goes_on(told[key])}
+        known = await standing.known(tx, there.keys() - same)
+        rest = {key: alert for key, alert in told.items() if key not in same}
+        news, again = sort_out(known, rest)
+        again = [it for it in (*again, *(told[key] for key in same)) if it.expires_at]
+        written = await self._again(tx, again)
         if not news:
-            return []
+            return [], written
         moment = await read_moment(tx, self._clock, self._playbook)
-        return await self._settle(tx, news, known, moment)
+        return await self._settle(tx, news, known, moment), [*written, *news]
+
+    async def _again(self, tx: AsyncConnection, again: Sequence[Alert]) -> list[Alert]:
+        """Note that these were told again: most often with the same words, for the same time."""
+        now, steady = self._clock.utc_now(), self._clock.steady()
+        others = [it for it in again if self._words.get(it.fingerprint) != _words(it)]
+        await standing.refresh_many(tx, [stands(alert, now, steady) for alert in others])
+        changed = {it.fingerprint for it in others}
+        ends: dict[datetime | None, list[Alert]] = defaultdict(list)
+        for alert in again:
+            if alert.fingerprint not in changed:
+                ends[alert.expires_at].append(alert)
+        for same in ends.values():
+            await standing.touch(tx, [it.fingerprint for it in same], stands(same[0], now, steady))
+        return others
 
     async def _settle(
         self,
@@ -135,6 +166,16 @@ class Receiver:
     def _tell(self, changed: Sequence[Incident]) -> None:
         if changed:
             self._wake.committed(incident.id for incident in changed)
+
+
+def _goes_on(told: Alert) -> bool:
+    """Say whether it is no news of an alert that fires and has data."""
+    return told.is_firing and told.no_data_since is None
+
+
+def _words(alert: Alert) -> int:
+    """Name what else an alert says than that it fires, and until when."""
+    return hash((alert.annotations, alert.value, alert.generator_url))
 
 
 def stands(alert: Alert, now: datetime, steady: Steady, *, expired: bool = False) -> Standing:

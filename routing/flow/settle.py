@@ -1,5 +1,6 @@
 """Alerts changed, or their mutes did: rows say so, and the incidents concerned hear of it."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,9 @@ from storage.model.silence import Mute
 from storage.model.standing import Standing
 from storage.sql import alerts as alert_rows
 from storage.sql import incidents, standing
+
+BREATH = 100
+"""Alerts after which others get a turn."""
 
 
 @dataclass(slots=True)
@@ -54,7 +58,9 @@ async def settle(
     held = await alert_rows.holders(tx, [it.fingerprint for it in changed])
     tidings = Tidings(defaultdict(list), defaultdict(list), {})
     stands, scribe = [], Scribe(moment.playbook, moment.now)
-    for it in changed:
+    for number, it in enumerate(changed, 1):
+        if number % BREATH == 0:
+            await asyncio.sleep(0)  # nobody waits for the whole of a large batch
         ways = {str(way.key): way for way in branches_of(it.alert.labels, moment.playbook)}
         tidings.policies |= {group: way.policy for group, way in ways.items()}
         by_time_too = _times(it, ways.values(), times)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
@@ -49,16 +50,20 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.utcoffset() is None:
             raise ValueError(f"{value!r} has no time zone; times in the database are aware UTC")
-        moment = value.astimezone(UTC)
-        if dialect.name != "sqlite":
-            return moment
-        return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+        return _written(value) if dialect.name == "sqlite" else value.astimezone(UTC)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002
         """Come back aware, in UTC."""
         if value is None:
             return None
         return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+
+
+@lru_cache(maxsize=1_024)
+def _written(value: datetime) -> str:
+    """Write an aware time for SQLite; of a batch most are the same."""
+    moment = value.astimezone(UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec="microseconds") + "Z"
 
 
 class AsText(TypeDecorator[Any]):
@@ -92,10 +97,26 @@ def _json(value: Any) -> str:
 PlainText = AsText(clean, str)
 """Text from anywhere: what would make the database refuse the whole row is replaced."""
 
-WordsText = AsText(_json, lambda text: tuple(json.loads(text)))
+WordsText = AsText(
+    lambda words: _json(words) if words else "[]",
+    lambda text: () if text == "[]" else tuple(json.loads(text)),
+)
 """A tuple of strings as a JSON list."""
 
-LabelsText = AsText(lambda labels: _json(dict(labels)), lambda text: Labels.of(json.loads(text)))
+
+def _labels(labels: Labels) -> str:
+    """Write quickly; half a character of a surrogate pair, which is no Unicode, as an escape."""
+    if not labels:
+        return "{}"
+    import orjson  # with the first alert: 1 MiB
+
+    try:
+        return orjson.dumps(dict(labels)).decode()
+    except TypeError:
+        return _json(dict(labels))
+
+
+LabelsText = AsText(_labels, lambda text: Labels.of(json.loads(text)))
 """Labels as a JSON object; its escapes carry any character, so that identity is kept."""
 
 
@@ -120,8 +141,8 @@ def _mute_json(mute: Mute) -> list[str | None]:
 
 
 MutesText = AsText(
-    lambda mutes: _json([_mute_json(mute) for mute in mutes]),
-    lambda text: tuple(_mute(*entry) for entry in json.loads(text)),
+    lambda mutes: _json([_mute_json(mute) for mute in mutes]) if mutes else "[]",
+    lambda text: () if text == "[]" else tuple(_mute(*entry) for entry in json.loads(text)),
 )
 """Why an alert is not heard, as a JSON list."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import fields
+from functools import lru_cache
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -11,11 +12,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 Item = TypeVar("Item")
 CHUNK = 1_000
 """How many values one IN-list holds; databases limit the parameters of a statement."""
+AT_ONCE = 200
+"""Rows that are made ready to be written in one go: the event loop waits for that."""
 
 
 def as_row(thing: Any, *without: str) -> dict[str, Any]:
     """Return a dataclass' fields as a row, less those named; column types do the rest."""
-    return {f.name: getattr(thing, f.name) for f in fields(thing) if f.name not in without}
+    kind: Any = type(thing)
+    return {name: getattr(thing, name) for name in _names(kind, without)}
+
+
+@lru_cache(maxsize=64)
+def _names(kind: Any, without: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.name not in without)
 
 
 def insert(tx: AsyncConnection, table: Table) -> Any:
@@ -37,7 +46,9 @@ async def upsert(
     statement = insert(tx, table)
     changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
     statement = statement.on_conflict_do_update(index_elements=key, set_=changed | more)
-    await tx.execute(statement, sorted(rows, key=lambda row: tuple(row[name] for name in key)))
+    ordered = sorted(rows, key=lambda row: tuple(row[name] for name in key))
+    for start in range(0, len(ordered), AT_ONCE):
+        await tx.execute(statement, ordered[start : start + AT_ONCE])
 
 
 def chunks(items: Collection[Item]) -> Iterator[list[Item]]:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import fields
 from typing import Any
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.clock import Steady
@@ -50,6 +50,30 @@ async def refresh_many(tx: AsyncConnection, rows: Collection[Standing]) -> None:
         for key, row in sorted(last.items())
     ]
     await tx.execute(statement, told)
+
+
+async def touch(tx: AsyncConnection, fingerprints: Collection[Fingerprint], now: Standing) -> None:
+    """Note that known alerts were told again in the same words, and stand as `now` does."""
+    told = {
+        "updated_at": now.updated_at,
+        "expires": now.expires,
+        "expires_at": now.alert.expires_at,
+    }
+    for some in chunks(sorted(fingerprints)):
+        await tx.execute(update(standing).where(standing.c.fingerprint.in_(some)).values(told))
+
+
+async def look(
+    tx: AsyncConnection, fingerprints: Collection[Fingerprint]
+) -> dict[Fingerprint, bool]:
+    """Return those of these alerts that were ever told: whether each fires and has data."""
+    goes_on = and_(STANDS, standing.c.no_data_since.is_(None))
+    query = select(standing.c.fingerprint, case((goes_on, 1), else_=0))
+    found: dict[Fingerprint, bool] = {}
+    for some in chunks(fingerprints):
+        rows = await tx.execute(query.where(standing.c.fingerprint.in_(some)))
+        found.update({key: bool(fires) for key, fires in rows})
+    return found
 
 
 async def known(
