@@ -25,7 +25,8 @@ async def explained(
         return {}
     asked = {it.fingerprint: hiders_of(it.alert, playbook) for it in alerts if it.alert.is_firing}
     causes = await _found(tx, asked)
-    words = await _named(tx, set(causes.values()), moment)
+    here = {it.fingerprint: it.alert for it in alerts}
+    words = await _named(tx, set(causes.values()), here, moment)
     return {
         fingerprint: Mute(kind=MuteKind.INHIBITED, by=f"hidden by {words[cause]}", id=cause)
         for fingerprint, cause in causes.items()
@@ -44,10 +45,15 @@ async def _found(
 
 
 async def _named(
-    tx: AsyncConnection, causes: Collection[Fingerprint], moment: Moment
+    tx: AsyncConnection,
+    causes: Collection[Fingerprint],
+    here: Mapping[Fingerprint, Alert],
+    moment: Moment,
 ) -> dict[Fingerprint, str]:
-    known = await standing.by_fingerprints(tx, causes)
-    return {it: _words(known[it].alert, moment) if it in known else it for it in causes}
+    """Name alerts in words. here: those at hand; they need not be stored yet."""
+    there = await standing.by_fingerprints(tx, set(causes) - here.keys())
+    known = {key: it.alert for key, it in there.items()} | dict(here)
+    return {it: _words(known[it], moment) if it in known else it for it in causes}
 
 
 def _words(cause: Alert, moment: Moment) -> str:
@@ -95,7 +101,8 @@ async def _due(
         if not hiders_of(it, playbook)
     }
     causes = await _found(tx, asked)
-    words = await _named(tx, set(causes.values()), moment)
+    here = {it.fingerprint: it for alerts in firing.values() for it in alerts}
+    words = await _named(tx, set(causes.values()), here, moment)
     found = {}
     for id, alerts in firing.items():
         own = {it.fingerprint for it in alerts}
