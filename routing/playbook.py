@@ -119,6 +119,7 @@ class Playbook:
     inhibit:     which alerts hide which.  intervals: times of the day, by name.
     maintenance: windows of the configuration; those that people make are rows.
     limits:      what people may silence.
+    flapping_of: by `alertname` what counts as flapping, whatever routes say.
     reminder:    when it is told what is silenced, and where; None: never.
     resolve_timeout: an alert from a source that names no end is over unless repeated within this.
     failover_after: a critical page unsent after this goes to the person's next channel.
@@ -147,6 +148,7 @@ class Playbook:
     intervals: Mapping[str, tuple[Times, ...]] = field(default_factory=dict)
     maintenance: tuple[Silence, ...] = ()
     limits: SilenceLimits = SilenceLimits()
+    flapping_of: Mapping[str, Flapping] = field(default_factory=dict)
     reminder: Reminder | None = None
     failover_after: timedelta = timedelta(seconds=60)
     caps: Mapping[str, DailyCap] = field(default_factory=dict)

@@ -223,6 +223,7 @@ class AlertsSection(_Section):
 
     resolve_timeout: an alert whose source names no end is over unless repeated within this.
     flapping:        what counts as flapping; none: nothing does.
+    flapping_of:     alertname -> what counts for that rule, whatever routes say.
     inhibit:         which alerts hide which.
     inhibit_dependents: a service's trouble hides that of the services that depend on it.
     time_intervals:  name -> entries; routes name them.
@@ -231,6 +232,7 @@ class AlertsSection(_Section):
 
     resolve_timeout: PositiveDuration = timedelta(minutes=5)
     flapping: FlappingRule = FlappingSection()
+    flapping_of: dict[Text, FlappingRule] = {}
     inhibit: tuple[InhibitSection, ...] = ()
     inhibit_dependents: Switch = False
     time_intervals: dict[Text, tuple[TimesSection, ...]] = {}

@@ -44,6 +44,7 @@ def playbook(config: Config) -> Playbook:
         },
         maintenance=tuple(it.built(name) for name, it in config.alerts.maintenance.items()),
         limits=config.alerts.silences.built(),
+        flapping_of={n: flapping_of(it) for n, it in config.alerts.flapping_of.items()},
         reminder=config.alerts.silences.reminder(),
         by_severity={**BY_SEVERITY, **config.severities},
         chat=config.chat_channels,

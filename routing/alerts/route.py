@@ -82,6 +82,8 @@ def _branch(path: tuple[int, ...], route: Route, labels: Labels, playbook: Playb
     policy = playbook.policies[name or playbook.default]
     by = route.group_by or ("alertname",)
     own = {name: said for name in WAITS if (said := getattr(route, name)) is not None}
+    if rule := playbook.flapping_of.get(labels.get("alertname")):
+        own["flapping"] = rule
     grouped = labels if ALL in by else labels.keep(*by)
     return Branch(
         key=GroupKey(policy=policy.name, labels=grouped),

@@ -75,7 +75,7 @@ def wanted(annotation: Any, path: str = "") -> set[str]:
 
 FREE = {
     ".people", ".oncall", ".policies", ".sources", ".severities",
-    ".alerts.time_intervals", ".alerts.maintenance", ".alerts.silences.to.*",
+    ".alerts.time_intervals", ".alerts.maintenance", ".alerts.flapping_of", ".alerts.silences.to.*",
     ".people.*.addresses", ".policies.*.rooms.*",
     ".storage.metrics.prometheus.headers", ".storage.forward.headers",
     ".scrape.*.params", ".scrape.*.labels", ".heartbeats", ".heartbeats.*.labels",

@@ -7,6 +7,7 @@ import pytest
 
 from routing.alerts.route import branches_of, group_of
 from routing.playbook import Route
+from storage.model.flaps import Flapping
 from storage.model.labels import Labels, Matcher, MatchOp
 from tests.routing.town import PLAYBOOK, POLICY
 
@@ -120,3 +121,16 @@ def test_every_route_stands_in_the_list_of_ways_with_what_it_inherits() -> None:
     assert [way.policy for way in TREE.ways()] == [
         "late", "payments", "payments", "late", "payments", "never reached", "late",
     ]  # fmt: skip
+
+
+def test_waits_are_inherited_and_stand_above_the_policys() -> None:
+    never, often = Flapping(times=0), Flapping(times=9)
+    hour, day = timedelta(hours=1), timedelta(days=1)
+    child = Route(matchers=(), repeat_interval=day)
+    parent = Route(matchers=(), group_interval=hour, flapping=never, routes=(child,))
+    book = replace(BOOK, routes=(parent,), flapping_of={"B": often})
+    (way,) = branches_of(Labels.of(alertname="A"), book)
+    policy = way.policy
+    assert (policy.group_interval, policy.repeat_interval, policy.flapping) == (hour, day, never)
+    (named,) = branches_of(Labels.of(alertname="B"), book)
+    assert named.policy.flapping == often

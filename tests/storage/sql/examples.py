@@ -6,6 +6,7 @@ from typing import Any
 from storage.clock import Steady
 from storage.model.alert import Alert, Severity
 from storage.model.delivery import OutboxId, OutboxMessage, Purpose
+from storage.model.flaps import Flapping
 from storage.model.incident import Incident, IncidentId
 from storage.model.labels import Labels
 from storage.model.person import PersonId
@@ -26,7 +27,10 @@ POLICY = Policy(
         ),
     ),
     rooms=(Room(channel="slack", address="#ops"),),
+    group_interval=timedelta(minutes=5),
     repeat_after=timedelta(seconds=90.5),
+    repeat_interval=timedelta(hours=4),
+    flapping=Flapping(times=5, within=timedelta(minutes=20), calm=timedelta(seconds=90.5)),
 )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from storage.errors import StaleIncident, UnknownIncident
 from storage.model.alert import Category, Severity
+from storage.model.flaps import Flaps
 from storage.model.incident import Incident, IncidentId, Status
 from storage.model.person import PersonId
 from storage.sql import housekeeping, incidents
@@ -31,6 +32,9 @@ FULL = incident(
     quiet=True,
     no_data_since=NOON,
     undelivered=True,
+    flaps=Flaps(recent=(NOON, NOON + HOUR), since=NOON, count=14, held=True, calm=NOON - HOUR),
+    joined=3,
+    updated_at=NOON + HOUR,
 )
 
 
