@@ -22,6 +22,7 @@ from bot.web import (
     api_prometheus,
     doors,
     heartbeats,
+    incident_alerts,
     ingest,
     pages,
     reload,
@@ -79,7 +80,7 @@ def build(parts: Parts) -> Starlette:
         *parts.more_routes,
     ]
     if parts.console is not None and is_loopback(parts.listens_on):
-        routes += pages.routes(parts, parts.console)
+        routes += [*incident_alerts.routes(parts), *pages.routes(parts, parts.console)]
     return Starlette(
         routes=routes,
         middleware=[Middleware(SafeHeaders)],

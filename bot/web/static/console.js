@@ -64,7 +64,8 @@ const TOCSIN = (() => {
     const shown = card.facts.filter(([name]) => name !== "Severity");
     return h("dl", { class: "facts" }, ...shown.flatMap(([name, value]) => [
       h("dt", {}, name),
-      h("dd", {}, webLink(value) ? h("a", { href: value, rel: "noreferrer noopener", target: "_blank" }, value) : value),
+      h("dd", {}, webLink(value) ? h("a", { href: value, rel: "noreferrer noopener", target: "_blank" }, value) : value,
+        name === "Alerts" ? h("a", { class: "all-alerts", href: `/incidents/${card.incident}/alerts` }, "All of them") : null),
     ]));
   }
 
