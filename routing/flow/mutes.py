@@ -12,6 +12,7 @@ from routing.alerts.intervals import Hours, active_at
 from routing.alerts.mute import Mutes
 from routing.flow.dependents import explained, touched
 from routing.flow.moment import Moment
+from routing.playbook import Playbook
 from storage.model.labels import Fingerprint
 from storage.model.silence import Mute, MuteKind, Side
 from storage.model.standing import Standing
@@ -74,6 +75,12 @@ async def _hidden(
 async def _names(tx: AsyncConnection, alerts: Collection[Fingerprint]) -> Mapping[Fingerprint, str]:
     found = await standing.by_fingerprints(tx, alerts)
     return {key: found[key].alert.name if key in found else key for key in alerts}
+
+
+async def take_turns(tx: AsyncConnection, playbook: Playbook) -> None:
+    """Wait until nobody else decides which alerts hide which, where any do; first of all."""
+    if playbook.inhibit or playbook.dependencies.hides:
+        await inhibitions.take_turns(tx)
 
 
 async def note_sides(

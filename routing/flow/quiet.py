@@ -9,7 +9,7 @@ from routing.alerts.depend import hides_any, hiding_key, parts_of
 from routing.alerts.route import branches_of
 from routing.flow.current import Current
 from routing.flow.moment import Moment, decided, read_moment
-from routing.flow.mutes import MutesNow, read_mutes, with_mutes
+from routing.flow.mutes import MutesNow, read_mutes, take_turns, with_mutes
 from routing.flow.settle import settle
 from routing.flow.wake import Wake
 from routing.playbook import Playbook
@@ -63,6 +63,7 @@ class QuietKeeper:
         """Look at the firing alerts behind the fingerprint `last`."""
 
         async def work(tx: AsyncConnection) -> tuple[str, list[Incident]] | None:
+            await take_turns(tx, self._playbook())
             moment = await read_moment(tx, self._clock, self._playbook)
             muting = await read_mutes(tx, moment)
             held_back = not _can_mute(muting, moment)
@@ -90,6 +91,7 @@ class QuietKeeper:
     async def _note_rules(self, tx: AsyncConnection) -> None:
         """Store the parts of all that fires anew, where the rules of inhibition are others."""
         playbook = self._playbook()
+        await take_turns(tx, playbook)
         name = hiding_key(playbook)
         if await meta.get(tx, RULES) == name:
             return

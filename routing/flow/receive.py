@@ -11,7 +11,7 @@ from routing.alerts.dedupe import newest_of, sort_out
 from routing.flow.current import Current
 from routing.flow.inflow import Inflow
 from routing.flow.moment import Moment, decided, read_moment
-from routing.flow.mutes import note_sides, read_mutes, with_mutes
+from routing.flow.mutes import note_sides, read_mutes, take_turns, with_mutes
 from routing.flow.settle import settle
 from routing.flow.wake import Wake
 from routing.playbook import Playbook
@@ -64,6 +64,7 @@ class Receiver:
 
     async def _store(self, told: Mapping[Fingerprint, Alert], also: Also | None = None) -> None:
         async def work(tx: AsyncConnection) -> tuple[list[Incident], list[Alert]]:
+            await take_turns(tx, self._playbook())
             if also is not None:
                 await also(tx)
             return await self._take(tx, told)
@@ -152,6 +153,7 @@ class Receiver:
         return await settle(tx, heard, began, moment, via=news[0].source)
 
     async def _expire_some(self, tx: AsyncConnection) -> tuple[int, list[Incident]]:
+        await take_turns(tx, self._playbook())
         moment = await read_moment(tx, self._clock, self._playbook)
         found = await standing.expired(tx, moment.steady, AT_ONCE)
         if not found:

@@ -10,6 +10,18 @@ from storage.model.silence import Side
 from storage.sql.rows import as_row, chunks, upsert
 from storage.sql.schema import inhibitions
 
+TURN = int.from_bytes(b"hiding")  # another than the key of the lease
+
+
+async def take_turns(tx: AsyncConnection) -> None:
+    """Let one transaction at a time decide which alerts hide which, from here to its end.
+
+    Two that cannot see each other's rows would leave an alert hidden by one that is over. To be
+    called before anything is written. SQLite has one writer anyway.
+    """
+    if tx.dialect.name == "postgresql":
+        await tx.execute(select(func.pg_advisory_xact_lock(TURN)))
+
 
 async def replace_sides(
     tx: AsyncConnection, alerts: Collection[Fingerprint], sides: Collection[Side]
