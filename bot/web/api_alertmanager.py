@@ -108,7 +108,7 @@ class Alertmanager:
         """Take alerts. Of several the good ones are taken; 400 names the others by their place."""
         source = self._gate.admit(request, basic=True)
         with counted(self._parts, source):
-            async with self._gate.room_for(source):
+            async with self._gate.room_for(source, request):
                 body = await read_body(request, self._parts, source)
                 now, playbook = self._desks.clock.utc_now(), self._desks.playbook()
                 timeout = playbook.resolve_timeout

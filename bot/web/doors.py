@@ -48,7 +48,7 @@ def _route(door: Door, gate: Gate, parts: Parts, hearing: Hearing) -> Route:
             raise HTTPException(503, "shutting down; send it again", headers=SOON)
         source = "" if door.prove else _admitted(gate, parts, request)
         with counted(parts, source or door.name):
-            async with gate.room_for(source or door.name):
+            async with gate.room_for(source or door.name, request):
                 body = await read_body(request, parts, source)
                 source = source or _proven(door, gate, parts, request, body)
                 caller = Caller(

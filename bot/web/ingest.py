@@ -33,6 +33,8 @@ SPARE = 32 << 20
 """Bytes over the limit that are still read and thrown away: a sender whose connection is closed
 while it sends sees a reset instead of the reason."""
 TELL_EVERY = 60.0
+PLACE, UNKNOWN, UNPACKS = 256 << 10, 1 << 20, 4
+"""Bytes of one place; bytes that a body without a length counts for, and how far one unpacks."""
 TURNED_AWAY = {408: "too_slow", 429: "too_many_at_once", 503: "too_many_at_once"}
 
 
@@ -51,7 +53,7 @@ def _route(known: IngestFormat, parts: Parts, door: "Door", teller: "Teller") ->
         source = door.admit(request)
         encoding = _check_kind(request, known)
         with counted(parts, source):
-            async with door.room_for(source):
+            async with door.room_for(source, request):
                 body = await read_body(request, parts, source)
                 reader, limit = known.readers[kind], parts.limits.unpacked_bytes
                 values = Values(MOST_OF_SAMPLES if kind.endswith("json") else limit)
@@ -131,20 +133,31 @@ class Door:
         return said or (known[0] if len(known) == 1 else ANYBODY)
 
     @asynccontextmanager
-    async def room_for(self, source: str) -> AsyncIterator[None]:
-        """Hold one of the places; raises HTTPException 503, or 429 for a source with too many."""
-        limits = self._parts.limits
-        if self._inside.total() + self._parts.intake.backlog >= limits.requests:
+    async def room_for(self, source: str, request: Request) -> AsyncIterator[None]:
+        """Hold places, a large body several; raises HTTPException 503, or 429 for a source with
+        too many. A body that is larger than all places together gets in alone."""
+        limits, places = self._parts.limits, _places(request)
+        taken = self._inside.total() + self._parts.intake.backlog
+        if taken and taken + places > limits.requests:
             raise HTTPException(503, "too many requests at once; try later", headers=SOON)
-        if self._inside[source] >= limits.requests_a_source:
+        own = self._inside[source]
+        if own and own + places > limits.requests_a_source:
             raise HTTPException(
                 429, f"too many requests at once from {source}; try later", headers=SOON
             )
-        self._inside[source] += 1
+        self._inside[source] += places
         try:
             yield
         finally:
-            self._inside[source] -= 1
+            self._inside[source] -= places
+
+
+def _places(request: Request) -> int:
+    """Say how many places a body takes: what is read of it lies in memory until it is stored."""
+    claimed = request.headers.get("content-length", "")
+    size = int(claimed) if claimed.isdecimal() else UNKNOWN
+    packed = request.headers.get("content-encoding", "").strip().lower() not in ("", "identity")
+    return 1 + size * (UNPACKS if packed else 1) // PLACE
 
 
 def _kind(request: Request) -> str:

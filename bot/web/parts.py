@@ -29,7 +29,8 @@ class Limits:
 
     body_bytes:     as it comes.  unpacked_bytes: what it may unpack to.
     body_seconds:   a body that takes longer to arrive is answered 408.
-    requests:       ingest requests at once, those counted whose samples wait to be judged.
+    requests:       ingest requests at once, those counted whose samples wait to be judged; one of
+                    over 256 KiB counts as several, so that what lies in memory has a bound.
     requests_a_source: the share of one source, so that none locks out the others.
     """
 

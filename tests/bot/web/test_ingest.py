@@ -266,6 +266,22 @@ async def test_a_full_house_says_come_later(serve: Serve, stage: Stage) -> None:
     assert (await send("shop")).status_code == 204
 
 
+async def test_a_large_body_takes_several_places_and_gets_in_alone(
+    serve: Serve, stage: Stage
+) -> None:
+    store = SlowStore()
+    limits = Limits(requests=3, requests_a_source=3)
+    client = await serve(intake=Intake(store, stage.judge), limits=limits)
+    large, kind = json.dumps([entry()]) + " " * (1 << 20), {"Content-Type": "application/json"}
+    first = asyncio.create_task(client.post("/ingest/json", content=large, headers=kind))
+    while not store.waiting:
+        await asyncio.sleep(0.005)
+    answer = await client.post("/ingest/json", json=[entry()])
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    store.gate.set()
+    assert (await first).status_code == 204
+
+
 async def test_a_disk_that_refuses_is_told(serve: Serve, stage: Stage) -> None:
     store = SlowStore(StorageUnavailable("the disk is full"))
     client = await serve(intake=Intake(store, stage.judge))
