@@ -104,6 +104,9 @@ async def states() -> list[Shown]:
         await it.place.town.fire(resolved(slow()))
         await it.later(2)
         found.append(it.taken("resolved"))
+        await it.place.press("verdict false")
+        await it.later(2)
+        found.append(it.taken("judged by one tap"))
     async with album() as it:
         await it.place.town.fire(slow())
         await it.later(301)
