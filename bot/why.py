@@ -20,12 +20,19 @@ INDENT = "  "
 Table = tuple[tuple[str, ...], ...]
 
 
-def incident_lines(why: IncidentWhy, now: datetime) -> list[str]:
-    """Tell why an incident was told as it was: the answer first, then the way to it."""
+def incident_lines(why: IncidentWhy, now: datetime, *, even: bool) -> list[str]:
+    """Tell why an incident was told as it was: the answer first, then the way to it.
+
+    even: in columns, for where all letters are as wide.
+    """
     incident = why.case.incident
-    lines = [f"#{incident.id} {flat(incident.title)}", why.headline, *_points(why.points, now)]
+    lines = [
+        f"#{incident.id} {flat(incident.title)}",
+        why.headline,
+        *_points(why.points, now, even),
+    ]
     for story in why.alerts:
-        head, _, *points = story_lines(story, now)
+        head, _, *points = story_lines(story, now, even=even)
         lines += [head, *points]  # the answer stands above already
     return [*lines, f"and {why.left_out} more alerts"] if why.left_out else lines
 
@@ -42,16 +49,16 @@ def found_brief(found: Found) -> list[str]:
     return [f"{alert_name(story.alert)}: {story.answer}" for story in found.stories]
 
 
-def story_lines(story: Story, now: datetime) -> list[str]:
+def story_lines(story: Story, now: datetime, *, even: bool) -> list[str]:
     """Tell the way of one alert."""
     state = "firing" if story.alert.is_firing else "over"
     head = f"Alert {alert_name(story.alert)}, {state}"
-    return [head, f"{INDENT}{story.answer}", *_points(story.points, now)]
+    return [head, f"{INDENT}{story.answer}", *_points(story.points, now, even)]
 
 
-def found_lines(found: Found, now: datetime) -> list[str]:
+def found_lines(found: Found, now: datetime, *, even: bool) -> list[str]:
     """Tell the ways of the alerts that were meant."""
-    lines = [line for story in found.stories for line in story_lines(story, now)]
+    lines = [line for story in found.stories for line in story_lines(story, now, even=even)]
     if found.others:
         count = len(found.others)
         are = "more is" if count == 1 else "more are"
@@ -91,8 +98,8 @@ def alert_name(alert: Alert) -> str:
     return shortened(f"{name}{flat(str(alert.labels.without('alertname')))}", LONGEST_NAME)
 
 
-def _points(points: Sequence[Point], now: datetime) -> list[str]:
-    width = max((len(point.topic) for point in points), default=0) + 1
+def _points(points: Sequence[Point], now: datetime, even: bool) -> list[str]:
+    width = max((len(point.topic) for point in points), default=0) + 1 if even else 0
     return [f"  {f'{it.topic}:'.ljust(width)} {_moment(it, now)}{it.text}" for it in points]
 
 

@@ -17,6 +17,8 @@ from storage.model.person import Permission
 
 BRIEF = ("sms", "voice")
 """Mouths on which a sentence must do."""
+EVEN = "cli"
+"""The mouth on which all letters are as wide."""
 MOST_BRIEF = 4
 
 
@@ -37,7 +39,7 @@ async def _incident(ask: Ask, desks: Desks) -> Reply:
     why = await why_incident(desks, ask.incidents[0])
     if ask.via in BRIEF:
         return Reply("\n".join(incident_brief(why)))
-    lines = incident_lines(why, desks.clock.utc_now())
+    lines = incident_lines(why, desks.clock.utc_now(), even=ask.via == EVEN)
     return Reply("\n".join(lines), table=messages_table(why, desks))
 
 
@@ -57,7 +59,7 @@ async def _alerts(ask: Ask, desks: Desks) -> Reply:
         return Reply(_unknown(ask, desks), refused=True)
     if ask.via in BRIEF:
         return Reply("\n".join(found_brief(found)))
-    return Reply("\n".join(found_lines(found, desks.clock.utc_now())))
+    return Reply("\n".join(found_lines(found, desks.clock.utc_now(), even=ask.via == EVEN)))
 
 
 def _unknown(ask: Ask, desks: Desks) -> str:

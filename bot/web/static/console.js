@@ -74,7 +74,7 @@ const TOCSIN = (() => {
     return h("div", { class: "actions" }, ...card.actions.map((action, i) =>
       h("button", {
         type: "button", "data-verb": action.verb.split(" ")[0],
-        class: `button${i === 0 ? " first" : ""}${action.danger ? " danger" : ""}`,
+        class: `button${i === 0 && isOpen(card) ? " first" : ""}${action.danger ? " danger" : ""}`,
         on: { click: (event) => press(event.currentTarget, action.verb, card.incident) },
       }, action.label)));
   }

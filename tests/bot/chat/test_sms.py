@@ -48,6 +48,8 @@ async def test_a_page_says_how_it_is_answered_and_the_answer_counts(here: Exchan
         ("snooze 1 30m", Status.SNOOZED, "#1 CheckoutSlow: snoozed for 30 min"),
         ("esc 1", Status.TRIGGERED, "#1 CheckoutSlow: escalated, step 2 of 2 is asked now"),
         ("aa", Status.ACKNOWLEDGED, "#1 CheckoutSlow: yours for 4 h"),
+        ("why 1", Status.TRIGGERED, "#1 CheckoutSlow\nAsked Ada by sms at "),
+        ("false 1", Status.TRIGGERED, "#1 is not over yet: what it was worth is said"),
         ("help", Status.TRIGGERED, "ack 12, res 12, snooze 12 30m"),
         ("alerts", Status.TRIGGERED, "1 open incident: 1 critical.\n#1 critical"),
         ("ack 7", Status.TRIGGERED, "#7: no incident has the number 7"),

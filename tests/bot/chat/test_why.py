@@ -53,15 +53,22 @@ async def test_an_incident_from_its_door_to_its_receipts(square: Square) -> None
         '  grouped into: 12:00:00 UTC, group default{alertname="CheckoutSlow", team="shop"}; '
         "1 of 1 alert firing",
         'Alert CheckoutSlow{severity="critical", team="shop"}, firing',
-        "  came in:      12:00:00 UTC, from our own rules",
-        "  rule:         rules/shop.yaml:3:9, group shop: errors > 0.05; value 2.5",
+        "  came in: 12:00:00 UTC, from our own rules",
+        "  rule: rules/shop.yaml:3:9, group shop: errors > 0.05; value 2.5",
         f"  deduplicated: into alert {number}, one for equal labels",
-        "  muted:        by nobody",
-        '  routed:       routes[0].routes[0] (team="shop", severity=~"critical|page") -> '
+        "  muted: by nobody",
+        '  routed: routes[0].routes[0] (team="shop", severity=~"critical|page") -> '
         'policy default, group default{alertname="CheckoutSlow", team="shop"}',
         "  grouped into: incident #1",
     ]
     assert ("12:05 UTC", "Cy", "sms", "sent") in reply.table
+
+
+async def test_in_a_terminal_it_stands_in_columns(square: Square) -> None:
+    await square.town.fire()
+    lines = (await square.say("why 1", via="cli")).text.splitlines()
+    assert "  muted:        by nobody" in lines
+    assert "  grouped into: incident #1" in lines
 
 
 async def test_it_stays_true_after_a_reload_and_after_the_silence(square: Square) -> None:
@@ -79,11 +86,11 @@ async def test_it_stays_true_after_a_reload_and_after_the_silence(square: Square
     await square.town.turn(1)
     lines = (await square.say("why 1")).text.splitlines()
     assert (
-        "  silenced:     12:00:00 UTC, silence 1 by Ada until 13:00 UTC (new disks); "
+        "  silenced: 12:00:00 UTC, silence 1 by Ada until 13:00 UTC (new disks); "
         "it muted this until 13:00:00 UTC"
     ) in lines
-    assert any("routed:       routes[0].routes[0]" in line for line in lines)
-    assert any("since then:   the routes changed; by those of now: no route" in it for it in lines)
+    assert any("routed: routes[0].routes[0]" in line for line in lines)
+    assert any("since then: the routes changed; by those of now: no route" in it for it in lines)
 
 
 async def test_everything_that_is_not_heard_now_or_was_not(square: Square) -> None:
@@ -127,7 +134,7 @@ async def test_quiet_hours_and_who_was_asked_instead(square: Square) -> None:
     await square.town.fire(slow)
     await square.town.turn(5)
     text = (await square.say("why 1")).text
-    assert "not told:     12:00:00 UTC, quiet hours: nothing rings for Ada until 14:00" in text
+    assert "not told: 12:00:00 UTC, quiet hours: nothing rings for Ada until 14:00" in text
     assert text.splitlines()[1] == "Asked Bob by sms at 12:00 UTC."
 
 
@@ -156,7 +163,7 @@ async def test_who_had_it_before_and_which_steps_were_not_taken(square: Square) 
     square.town.clock.advance(60)
     await square.town.fire(alert(instance="web-2"))
     text = (await square.say("why 1")).text
-    assert "  not asked:    step 2 of 2: Ada acknowledged it before that" in text
+    assert "  not asked: step 2 of 2: Ada acknowledged it before that" in text
     assert "incident #1; it joined when Ada had acknowledged it, so nobody was asked anew" in text
     assert "nobody was asked anew" not in text.split("instance=")[0]
 
@@ -166,7 +173,7 @@ async def test_who_resolved_it_keeps_it_quiet(square: Square) -> None:
     await square.town.turn(5)
     await square.say("resolve 1")
     text = (await square.say("why 1")).text
-    assert "quiet:        resolved by Ada while it fired: it stays quiet until it clears" in text
+    assert "quiet: resolved by Ada while it fired: it stays quiet until it clears" in text
 
 
 async def test_nobody_can_be_reached(square: Square) -> None:
@@ -239,7 +246,7 @@ async def test_what_flaps_says_so(square: Square) -> None:
         await square.town.turn(20)
     await square.town.fire()
     text = (await square.say("why 1")).text
-    assert "  flapping:     12:00:00 UTC, flapping, 9 times in 5 min" in text
+    assert "  flapping: 12:00:00 UTC, flapping, 9 times in 5 min" in text
     assert text.count("\n") < 30
 
 
