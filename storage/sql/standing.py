@@ -137,3 +137,9 @@ async def expired(tx: AsyncConnection, now: Steady, limit: int) -> list[Standing
 async def count_firing(tx: AsyncConnection) -> int:
     """Return how many alerts fire, heard or not."""
     return await tx.scalar(select(func.count()).select_from(standing).where(STANDS)) or 0
+
+
+async def count_unheard(tx: AsyncConnection) -> int:
+    """Return how many alerts fire that somebody or something keeps from being heard."""
+    query = select(func.count()).select_from(standing).where(STANDS, standing.c.mutes != ())
+    return await tx.scalar(query) or 0

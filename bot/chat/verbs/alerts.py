@@ -9,6 +9,7 @@ from storage.model.alert import Severity
 from storage.model.incident import Incident, Status
 from storage.model.person import Permission
 from storage.sql import incidents
+from storage.sql import standing as alert_rows
 
 OPEN = tuple(status for status in Status if status.is_open)
 SHORT, LONG = 15, 100
@@ -27,8 +28,9 @@ async def run(ask: Ask, desks: Desks) -> Reply:
     async with desks.database.reading() as tx:
         count = await incidents.count_open(tx)
         found = await incidents.search(tx, statuses=OPEN, limit=READ)
+        unheard = await alert_rows.count_unheard(tx)
     if not found:
-        return Reply("No open incidents.")
+        return Reply(f"No open incidents.{_unheard(unheard)}")
     shown = sorted(found, key=_urgency)[: LONG if wants_all else SHORT]
     people, now = desks.playbook().people, desks.clock.utc_now()
     rows = [
@@ -41,7 +43,16 @@ async def run(ask: Ask, desks: Desks) -> Reply:
         )
         for incident in shown
     ]
-    return Reply(_headline(count, found, len(shown), wants_all), table=(HEAD, *rows))
+    headline = _headline(count, found, len(shown), wants_all)
+    return Reply(f"{headline}{_unheard(unheard)}", table=(HEAD, *rows))
+
+
+def _unheard(count: int) -> str:
+    """Say how much fires that is kept quiet: what nobody hears of must not be forgotten."""
+    if not count:
+        return ""
+    it = "alert fires" if count == 1 else "alerts fire"
+    return f"\n{count} {it} unheard: silenced, hidden by others, or in a quiet time."
 
 
 def _urgency(incident: Incident) -> tuple[bool, int, int]:

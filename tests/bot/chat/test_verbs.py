@@ -7,11 +7,14 @@ import pytest
 
 from bot.chat.speak import verbs
 from bot.chat.verb import Reply
+from routing.catalogue import Catalogue
 from routing.delivery.channel import Rejected
+from routing.dependencies import Dependencies
 from routing.finding import Finding, Group
 from storage.model.incident import Status
 from storage.model.labels import Labels
 from storage.model.person import OnCallList, Override
+from storage.model.services import Service
 from storage.sql import audit, overrides
 from tests.bot.chat.conftest import Square
 from tests.fakes import NOON
@@ -134,6 +137,21 @@ async def test_alerts_lists_the_unanswered_and_urgent_first(square: Square) -> N
     )
     assert (await square.say("alerts of ada")).text == (
         "I do not know `alerts of ada`; say `alerts` or `alerts all`."
+    )
+
+
+async def test_alerts_counts_what_fires_unheard(square: Square) -> None:
+    services = [Service(name="web", depends_on=("db",)), Service(name="db")]
+    changed = {
+        "catalogue": Catalogue.of(services),
+        "dependencies": Dependencies.of(services, hides=True),
+    }
+    square.town.playbook.swap(replace(square.town.playbook(), **changed))
+    await square.town.fire(alert("Down", service="db"))
+    await square.town.fire(alert("Slow", service="web"), alert("Late", service="web"))
+    assert (await square.say("alerts")).text == (
+        "1 open incident: 1 critical.\n"
+        "2 alerts fire unheard: silenced, hidden by others, or in a quiet time."
     )
 
 

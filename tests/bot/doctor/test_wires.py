@@ -89,6 +89,28 @@ async def test_an_address_inside_is_not_connected_to(listener: Listener, tmp_pat
     assert listener.asked == []
 
 
+async def test_tables_are_connected_to_and_not_asked(listener: Listener, tmp_path: Path) -> None:
+    (tmp_path / "hosts.csv").write_text("host,team\na,b\n")
+    (tmp_path / "none.csv").write_text("host,team\n")
+    told: dict[str, Any] = {"label": "host", "labels": {"owner": "team"}}
+    there = patient(
+        tmp_path,
+        lookups={
+            "hosts": told | {"csv": "hosts.csv"},
+            "none": told | {"csv": "none.csv"},
+            "inside": told | {"url": f"{listener.url}/x/{{value}}"},
+            "cmdb": told | {"url": f"{listener.url}/x/{{value}}", "allow": ["127.0.0.1"]},
+        },
+    )
+    hosts, none, inside, cmdb = await found(there, "lookups")
+    assert hosts.text == f"hosts: {tmp_path}/hosts.csv knows 1 value"
+    assert (str(none.verdict), none.text) == ("warning", "none: its file is empty")
+    assert str(inside.verdict) == "fault"
+    assert "127.0.0.1, which is this machine itself" in inside.text
+    assert cmdb.text == "cmdb: 127.0.0.1 answers, no TLS; it was not asked"
+    assert listener.asked == []
+
+
 async def test_a_certificate_is_judged(tmp_path: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
