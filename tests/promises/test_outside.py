@@ -68,6 +68,42 @@ async def test_what_leads_inside_is_not_called(found: Found, twilio: Remote) -> 
         await inside.door.close()
 
 
+async def test_what_we_ask_for_numbers_cannot_lead_us_inside(found: Found, twilio: Remote) -> None:
+    """A source, a store, a target and a watcher that answer with a way to another's secrets."""
+    inside, led = Inside(), set[str]()
+
+    async def lead(request: web.Request) -> web.Response:
+        led.add(request.path)
+        return web.Response(status=307, headers={"Location": inside.door.url + PATH})
+
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", lead)
+    shady = Loopback(app)
+    await inside.door.open()
+    await shady.open()
+    try:
+        config = town(twilio)
+        config["storage"] |= {
+            "metrics": {"prometheus": {"url": f"{shady.url}/store", "bearer": "b" * 20}},
+            "forward": {"url": f"{shady.url}/push", "bearer": "b" * 20},
+        }
+        target = shady.url.removeprefix("http://")
+        scrape = {"job": "node", "targets": [target], "interval": "1s", "timeout": "1s"} | {
+            "bearer": "b" * 20
+        }
+        config |= {"scrape": [scrape], "heartbeat": {"url": f"{shady.url}/ping", "interval": "1s"}}
+        tocsin = found(config)
+        await tocsin.start(ready=False)
+        await tocsin.send([sample("level", 5, instance="a")])
+        wanted = ("/store", "/push", "/metrics")
+        await tocsin.until(lambda: all(any(it.startswith(w) for it in led) for w in wanted), 20)
+        await tocsin.stop()
+        assert inside.asked == [], "no way that another shows is followed, and no token taken along"
+    finally:
+        await shady.close()
+        await inside.door.close()
+
+
 async def ends(path: str) -> tuple[int, str]:
     """Run `serve`, which must refuse to start; return its exit code and words."""
     child = await asyncio.create_subprocess_exec(

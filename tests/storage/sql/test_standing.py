@@ -102,5 +102,7 @@ async def test_pages_of_firing_alerts_and_their_mutes(database: Database) -> Non
         first = await standing.firing_after(tx, "", 3)
         rest = await standing.firing_after(tx, first[-1].fingerprint, 3)
         held = await standing.firing_after(tx, "", 9, only_held_back=True)
+        mutes = await standing.mutes_of_firing(tx)
     assert [*first, *rest] == [muted, *every[1:]]
+    assert mutes == [muted.mutes]
     assert held == [muted]
