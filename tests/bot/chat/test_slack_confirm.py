@@ -65,6 +65,12 @@ async def test_two_buttons_stand_under_the_preview_and_one_press_does_it(place: 
     assert message.actions == [], "the answer stands where the buttons were"
 
 
+async def test_what_no_button_can_carry_is_typed(place: Office) -> None:
+    text = await place.ask(f"silence a=b 2h {'x' * 1_900}")
+    assert "To do it, say `silence a=" in text
+    assert place.server.space.ephemerals[-1].actions == []
+
+
 async def test_cancelled_is_cancelled(place: Office) -> None:
     message = await asked(place)
     old = [*message.blocks]
