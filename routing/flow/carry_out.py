@@ -14,7 +14,7 @@ from storage.clock import Steady
 from storage.model.audit import AuditRow
 from storage.model.incident import Incident, IncidentId
 from storage.model.timer import Timer
-from storage.sql import alerts, audit, incidents, outbox, timers
+from storage.sql import alerts, audit, incidents, outbox, owed, timers
 
 Written = tuple[Decision, Incident]
 
@@ -33,6 +33,7 @@ async def carry_out(
     await audit.append_many(tx, rows)
     hushed = [incident.id for decision, incident in work if _hushes(decision)]
     await outbox.cancel_pages_of(tx, hushed)
+    await owed.cancel_ends_of(tx, [it.id for decision, it in work if _reopens(decision)])
     await outbox.reschedule(tx, [page for decision, _ in work for page in decision.sooner])
     await _set_timers(tx, work, moment)
     await _tell(tx, work, moment)
@@ -61,6 +62,11 @@ def _rows(it: Written, moment: Moment, actor: str, via: str) -> list[AuditRow]:
         )
         for fact in decision.facts
     ]
+
+
+def _reopens(decision: Decision) -> bool:
+    before = decision.before
+    return before is not None and decision.after.status.is_open > before.status.is_open
 
 
 def _hushes(decision: Decision) -> bool:

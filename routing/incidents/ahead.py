@@ -106,7 +106,7 @@ def _of_message(message: OutboxMessage, playbook: Playbook, wall: Wall) -> Itera
     if message.status is not DeliveryStatus.WAITING:
         return
     whom = _name(message.person, playbook) if message.person else message.address
-    words = {Purpose.PAGE: "page to", Purpose.NOTICE: "word to", Purpose.ROOM: "message in"}
+    words = {Purpose.PAGE: "page to", Purpose.NOTICE: "notice to", Purpose.ROOM: "message in"}
     what = f"{words.get(message.purpose, message.purpose.value)} {whom} by {message.channel}"
     if message.purpose is Purpose.PAGE:
         what += f" (step {message.step + 1})"
@@ -124,4 +124,5 @@ def in_words(due: Due, now: datetime) -> str:
     left = max(due.at - now, now - now)
     same_day = due.at.date() == now.date()
     when = due.at.strftime("%H:%M UTC" if same_day else "%Y-%m-%d %H:%M UTC")
-    return f"{when}, in {lasting(left)}: {due.what}" if left else f"now: {due.what}"
+    soon = left.total_seconds() < 1
+    return f"now: {due.what}" if soon else f"{when}, in {lasting(left)}: {due.what}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from routing.delivery.throttle import Pace
 from routing.incidents.events import Acknowledge
 from routing.playbook import Route
 from storage.model.delivery import Purpose
@@ -152,3 +153,20 @@ async def test_a_room_that_cannot_edit_hears_of_it_once(flappy: Town) -> None:
     assert len([stage for stage in told if stage.startswith("flapping.")]) == 1
     messages = [sent for sent in flappy.slack.rooms if sent.message.purpose is Purpose.ROOM]
     assert len({sent.message.stages for sent in messages}) <= 7
+
+
+async def test_a_word_that_it_is_over_is_not_told_once_it_is_back(flappy: Town) -> None:
+    """What waits for its turn, since one person hears so much, must be true when it comes."""
+    flappy.playbook.swap(replace(flappy.playbook(), pace=Pace(single=1, within=60.0)))
+    await flappy.fire()
+    await flappy.turn(5)
+    await flappy.fire(resolved(alert()))
+    await flappy.turn(5)
+    assert flappy.sms.notices == [], "it waits"
+    await flappy.fire()
+    await flappy.turn(300, by=30)
+    assert flappy.sms.notices == []
+    assert [it.message.status for it in flappy.sms.pages] == [Status.TRIGGERED] * 2
+    await flappy.fire(resolved(alert()))
+    await flappy.turn(120, by=30)
+    assert len(flappy.sms.notices) == 1
