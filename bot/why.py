@@ -9,7 +9,8 @@ from bot.chat.wording import People
 from routing.delivery.words import flat, shortened
 from routing.flow.desks import Desks
 from routing.flow.why import Found, IncidentWhy, Overview, Story
-from routing.why import Context, Point, mute_words
+from routing.told import Case, Context, Point
+from routing.why import mute_words
 from storage.model.alert import Alert
 from storage.model.silence import Mute
 from storage.sql.tracing import Hidden
@@ -110,15 +111,15 @@ def _moment(point: Point, now: datetime) -> str:
     return f"{day}{point.at:%H:%M:%S} UTC, "
 
 
-def messages_table(why: IncidentWhy, desks: Desks) -> Table:
-    """Tell what became of each message."""
+def messages_table(case: Case | None, desks: Desks) -> Table:
+    """Tell what became of each message about an incident."""
     people, now = desks.playbook().people, desks.clock.utc_now()
-    return receipts(why.case.messages, people, now, desks.clock.steady())
+    return receipts(case.messages if case else (), people, now, desks.clock.steady())
 
 
 def incident_json(why: IncidentWhy, desks: Desks) -> dict[str, Any]:
     """Write it for programs; times in ISO 8601, UTC."""
-    head, *rows = messages_table(why, desks) or ((),)
+    head, *rows = messages_table(why.case, desks) or ((),)
     return {
         "incident": why.case.incident.id,
         "group": why.case.incident.group,

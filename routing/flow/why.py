@@ -10,15 +10,8 @@ from routing.alerts.group import urgent_first
 from routing.alerts.trail import episodes_of, ways_now
 from routing.flow.desks import Desks
 from routing.flow.moment import Moment, read_moment
-from routing.why import (
-    Case,
-    Context,
-    Point,
-    answer_of,
-    headline,
-    way_of_alert,
-    way_of_incident,
-)
+from routing.told import Case, Context, Point, headline, way_of_incident
+from routing.why import answer_of, way_of_alert
 from storage.model.alert import Alert
 from storage.model.incident import Incident, IncidentId, Status
 from storage.model.labels import Fingerprint
@@ -33,11 +26,15 @@ LATELY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """The way of one alert. answer: whether anybody heard of it, in a sentence."""
+    """The way of one alert. answer: whether anybody heard of it, in a sentence.
+
+    case: the newest incident that was told of it.
+    """
 
     alert: Alert
     answer: str
     points: tuple[Point, ...]
+    case: Case | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +122,8 @@ def _story(
 ) -> Story:
     now = ways_now(alert.labels, moment.playbook)
     points = way_of_alert(alert, context, told=told, repeated=repeated, routed_now=now)
-    return Story(alert=alert, answer=answer_of(alert, told, context), points=points)
+    answer = answer_of(alert, told, context)
+    return Story(alert=alert, answer=answer, points=points, case=told[0] if told else None)
 
 
 async def overview(desks: Desks) -> Overview:

@@ -40,7 +40,7 @@ async def _incident(ask: Ask, desks: Desks) -> Reply:
     if ask.via in BRIEF:
         return Reply("\n".join(incident_brief(why)))
     lines = incident_lines(why, desks.clock.utc_now(), even=ask.via == EVEN)
-    return Reply("\n".join(lines), table=messages_table(why, desks))
+    return Reply("\n".join(lines), table=messages_table(why.case, desks))
 
 
 async def _alerts(ask: Ask, desks: Desks) -> Reply:
@@ -59,7 +59,8 @@ async def _alerts(ask: Ask, desks: Desks) -> Reply:
         return Reply(_unknown(ask, desks), refused=True)
     if ask.via in BRIEF:
         return Reply("\n".join(found_brief(found)))
-    return Reply("\n".join(found_lines(found, desks.clock.utc_now(), even=ask.via == EVEN)))
+    lines = found_lines(found, desks.clock.utc_now(), even=ask.via == EVEN)
+    return Reply("\n".join(lines), table=messages_table(found.stories[0].case, desks))
 
 
 def _unknown(ask: Ask, desks: Desks) -> str:

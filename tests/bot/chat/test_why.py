@@ -52,6 +52,9 @@ async def test_an_incident_from_its_door_to_its_receipts(square: Square) -> None
         "Asked Ada by slack and sms at 12:00 UTC and Cy by slack and sms at 12:05 UTC.",
         '  grouped into: 12:00:00 UTC, group default{alertname="CheckoutSlow", team="shop"}; '
         "1 of 1 alert firing",
+        "  asked: 12:00:00 UTC, Ada by slack and sms: step 1 of 2 of policy default asks who is on "
+        "call for primary",
+        "  asked: 12:05:00 UTC, Cy by slack and sms: step 2 of 2 of policy default asks cy",
         'Alert CheckoutSlow{severity="critical", team="shop"}, firing',
         "  came in: 12:00:00 UTC, from our own rules",
         "  rule: rules/shop.yaml:3:9, group shop: errors > 0.05; value 2.5",
@@ -222,6 +225,8 @@ async def test_an_alert_is_found_by_fingerprint_and_by_labels(square: Square) ->
     found = (await square.say("why service=checkout severity=critical")).text
     assert 'service="checkout"' in found
     assert "is meant" not in found
+    await square.town.turn(5)
+    assert ("12:00 UTC", "Ada", "sms", "sent") in (await square.say("why service=checkout")).table
     assert "1 more is meant by that" in (await square.say("why CheckoutSlow")).text
     assert (await square.say("why service=100%")).refused
 
