@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -24,11 +24,15 @@ log = structlog.get_logger(__name__)
 
 PATIENCE = 60.0
 """Seconds that a client may be silent."""
+LONGEST_VISIT = 600.0
+"""Seconds after which a connection is cut, whatever it is doing: places are few."""
 MOST_CLIENTS, MOST_TO, LONGEST_LINE = 50, 20, 100_000
 DOOR = "mail"
 BOUNCE = "<>"
 """The sender of what nobody answers; aiosmtpd takes an empty one for none."""
 LATER = "451 4.3.0 cannot be kept now; send it again"
+STRANGER = "554 5.7.1 this machine may not deliver here"
+BUSY = "421 4.3.2 too many connections; come again"
 LEAVING = "421 4.3.2 shutting down; send it again"
 
 
@@ -57,20 +61,17 @@ class Doorkeeper:
         self._reception = reception
 
     async def handle_MAIL(  # noqa: N802 (aiosmtpd's name)
-        self, _: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+        self, _: SMTP, __: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        """Let those begin who may deliver here."""
+        """Let a mail begin."""
         if not self._reception.accepting():
             return LEAVING
-        host = str(session.peer[0]) if session.peer else ""
-        if not self._may_deliver(host):
-            log.warning("mail refused", host=host, reason="this machine may not deliver")
-            return "550 5.7.1 this machine may not deliver here"
         envelope.mail_from = address or BOUNCE
         envelope.mail_options.extend(options)
         return "250 2.1.0 OK"
 
-    def _may_deliver(self, host: str) -> bool:
+    def admits(self, host: str) -> bool:
+        """Say whether this machine may deliver here."""
         address = ip_address(host.partition("%")[0])
         address = getattr(address, "ipv4_mapped", None) or address
         return address.is_loopback or any(address in it for it in self._reception.hosts)
@@ -149,9 +150,7 @@ class MailDoor:
     ) -> None:
         """Listen; raises OSError where nobody may there. port 0: the system chooses one."""
 
-        def meet() -> asyncio.Protocol:
-            if len(self._clients) >= MOST_CLIENTS:
-                return Busy()
+        def client() -> Client:
             return Client(
                 self._clients,
                 self._keeper,
@@ -166,8 +165,15 @@ class MailDoor:
                 loop=asyncio.get_running_loop(),
             )
 
+        def refusal(host: str) -> str:
+            if not self._keeper.admits(host):
+                return STRANGER
+            return BUSY if len(self._clients) >= MOST_CLIENTS else ""
+
         logging.getLogger("mail.log").setLevel(logging.WARNING)  # it tells of each command
-        self._server = await asyncio.get_running_loop().create_server(meet, host, port)
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: Porter(refusal, client), host, port
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         log.info("taking mails", address=f"{host}:{self.port}")
 
@@ -189,6 +195,7 @@ class Client(SMTP):
     def __init__(self, clients: "set[Client]", keeper: Doorkeeper, **more: Any) -> None:
         super().__init__(keeper, **more)
         self._known_to = clients
+        self.cut: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count it; called again when it turns to TLS."""
@@ -198,22 +205,36 @@ class Client(SMTP):
     def connection_lost(self, error: Exception | None) -> None:
         """Count it no more."""
         self._known_to.discard(self)
+        if self.cut is not None:
+            self.cut.cancel()
         super().connection_lost(error)
 
     async def leave(self) -> None:
         """Cut the connection, and wait until nothing of it is left."""
-        if isinstance(self.transport, asyncio.WriteTransport):
-            self.transport.abort()
+        if self.transport is not None:
+            cast(asyncio.WriteTransport, self.transport).abort()
         if self._handler_coroutine is not None:
             self._handler_coroutine.cancel()
             await asyncio.wait([self._handler_coroutine])
 
 
-class Busy(asyncio.Protocol):
-    """Sends away who comes when too many are there."""
+class Porter(asyncio.Protocol):
+    """Looks at who comes before anything is spent on them."""
+
+    def __init__(self, refusal: Callable[[str], str], client: Callable[[], Client]) -> None:
+        self._refusal, self._client = refusal, client
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Say so, and close."""
-        assert isinstance(transport, asyncio.Transport)
-        transport.write(b"421 4.3.2 too many connections; come again\r\n")
-        transport.close()
+        """Say why not, and close; or hand the connection over to a client of its own."""
+        wire = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        peer = wire.get_extra_info("peername")
+        host = str(peer[0]) if peer else "0.0.0.0"
+        if said := self._refusal(host):
+            log.warning("connection for mails refused", host=host, answer=said)
+            wire.write(f"{said}\r\n".encode())
+            wire.close()
+            return
+        client = self._client()
+        wire.set_protocol(client)
+        client.connection_made(wire)
+        client.cut = asyncio.get_running_loop().call_later(LONGEST_VISIT, wire.abort)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
 
 import aiosmtplib
 import pytest
@@ -17,7 +16,7 @@ import trustme
 from bot.config.mail import MailboxSection
 from bot.config.mapping import MappingSection
 from bot.mail.box import Box, Ours
-from bot.mail.door import MOST_CLIENTS, MailDoor, Reception
+from bot.mail.door import MOST_CLIENTS, Doorkeeper, MailDoor, Reception
 from routing.flow.act import IncidentDesk
 from routing.flow.current import Current
 from routing.flow.hear import Hearing
@@ -165,14 +164,19 @@ async def test_while_nothing_can_be_kept_it_is_to_be_sent_again(
 
 
 async def test_other_machines_may_deliver_only_where_they_are_named(place: Place) -> None:
-    keeper: Any = MailDoor(
-        replace(place.reception(), hosts=[ip_network("10.1.0.0/16")]), hostname="t", max_size=9
-    )._keeper
-    told = {it: keeper._may_deliver(it) for it in ("127.0.0.1", "::1", "::ffff:127.0.0.1")}
-    assert all(told.values())
-    assert keeper._may_deliver("10.1.2.3")
-    assert not keeper._may_deliver("10.2.2.3")
-    assert not keeper._may_deliver("fe80::1%eth0")
+    keeper = Doorkeeper(replace(place.reception(), hosts=[ip_network("10.1.0.0/16")]))
+    here = ("127.0.0.1", "::1", "::ffff:127.0.0.1", "10.1.2.3", "::ffff:10.1.2.3")
+    assert all(map(keeper.admits, here))
+    assert not any(map(keeper.admits, ("10.2.2.3", "fe80::1%eth0", "::ffff:10.2.2.3")))
+
+
+async def test_a_stranger_is_sent_away_before_a_word(
+    door: MailDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Doorkeeper, "admits", lambda _, host: host != "127.0.0.1")
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    assert (await reader.read()).startswith(b"554 5.7.1 ")
+    writer.close()
 
 
 async def test_over_tls_alone_where_that_is_wanted(place: Place) -> None:
