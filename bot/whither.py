@@ -39,6 +39,7 @@ def _way(way: Way, playbook: Playbook) -> list[str]:
     lines = [f"{_why(branch.path, playbook)} -> policy {branch.key.policy}, group {branch.key}"]
     lines += [f"  quiet now: {reason}" for reason in way.quiet]
     lines += [f"  {_step(step)}" for step in way.steps] or ["  nobody is asked"]
+    lines.append(f"  {_waits(way)}")
     rooms = [f"{room.channel} {room.address}" for room in branch.policy.rooms]
     return [*lines, f"  shown in {', '.join(rooms)}"] if rooms else lines
 
@@ -54,6 +55,20 @@ def _why(path: tuple[int, ...], playbook: Playbook) -> str:
         matchers += map(str, route.matchers)
         routes = route.routes
     return f"{place} ({', '.join(matchers) or 'takes everything'})"
+
+
+def _waits(way: Way) -> str:
+    """Say when it is told again, when of what joins, and what counts as flapping."""
+    policy, rule = way.branch.policy, way.branch.policy.flapping
+    parts = [
+        f"unanswered: again after {human_duration(way.again)}" if way.again else "told once",
+        f"what joins later: after {human_duration(policy.group_interval)}"
+        if policy.group_interval
+        else "what joins later: at once",
+    ]
+    if rule.times:
+        parts.append(f"flapping: {rule.times} times in {human_duration(rule.within)}")
+    return "; ".join(parts)
 
 
 def _step(step: Asked) -> str:

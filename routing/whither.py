@@ -12,7 +12,7 @@ from routing.incidents.timeline import named
 from routing.oncall.expand import Roster, asked_by
 from storage.model.alert import Severity
 from storage.model.labels import Labels
-from storage.model.policy import Step
+from storage.model.policy import Policy, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +33,13 @@ class Way:
 
     quiet: what keeps it from being heard this way, in words; empty: it is heard.
     steps: none where the severity asks nobody.
+    again: so long after the last step all of it begins anew, unanswered; 0: it is told once.
     """
 
     branch: Branch
     quiet: tuple[str, ...]
     steps: tuple[Asked, ...]
+    again: timedelta
 
 
 def ways_of(labels: Labels, roster: Roster, mutes: Mutes, hours: Hours) -> tuple[Way, ...]:
@@ -53,8 +55,14 @@ def ways_of(labels: Labels, roster: Roster, mutes: Mutes, hours: Hours) -> tuple
         time = by_time(branch.mute, branch.active, hours)
         quiet = (*silenced, worded(time)) if time else silenced
         severity = Severity.read(labels.get("severity"))
-        found.append(Way(branch=branch, quiet=quiet, steps=_steps(branch, severity, roster)))
+        steps, again = _steps(branch, severity, roster), _again(branch.policy, severity)
+        found.append(Way(branch=branch, quiet=quiet, steps=steps, again=again))
     return tuple(found)
+
+
+def _again(policy: Policy, severity: Severity) -> timedelta:
+    usual = policy.repeat_after if severity.escalates else timedelta(0)
+    return policy.repeat_interval or usual
 
 
 def _steps(branch: Branch, severity: Severity, roster: Roster) -> tuple[Asked, ...]:

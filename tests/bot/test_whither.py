@@ -11,6 +11,7 @@ from routing.catalogue import Catalogue
 from routing.oncall.expand import Roster
 from routing.playbook import Playbook, Route
 from routing.whither import ways_of
+from storage.model.flaps import Flapping
 from storage.model.labels import Labels, Matcher, MatchOp
 from storage.model.person import ContactPoint, Person, PersonId
 from storage.model.policy import Policy, Room, Step, Target, TargetKind
@@ -72,6 +73,7 @@ def test_the_whole_way_is_said() -> None:
         'group shop{alertname="Slow"}',
         "  at once: Bob by console and sms",
         "  after 5 min: Ada by console and sms",
+        "  unanswered: again after 15 min; what joins later: at once",
         "  shown in console #ops",
     ]
 
@@ -80,8 +82,22 @@ def test_what_no_route_takes() -> None:
     assert said("alertname=Slow severity=info") == [
         'no route takes it -> policy all, group all{alertname="Slow"}',
         "  at once: Ada by console",
+        "  told once; what joins later: at once",
         "  shown in console #ops",
     ]
+
+
+def test_what_a_route_says_about_waits_and_flapping() -> None:
+    route = Route(
+        matchers=(),
+        group_interval=timedelta(minutes=10),
+        repeat_interval=timedelta(hours=4),
+        flapping=Flapping(times=5, within=timedelta(minutes=30)),
+    )
+    lines = said("alertname=Slow severity=info", playbook=replace(PLAYBOOK, routes=(route,)))
+    assert lines[2] == (
+        "  unanswered: again after 4 h; what joins later: after 10 min; flapping: 5 times in 30 min"
+    )
 
 
 def test_what_is_silenced_says_by_whom() -> None:
