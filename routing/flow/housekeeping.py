@@ -11,6 +11,7 @@ from routing.flow.current import Current
 from routing.flow.moment import Moment, decided, read_moment
 from routing.flow.wake import Wake
 from routing.incidents.effects import SetTimer
+from routing.incidents.flapping import calm_timer
 from routing.playbook import Playbook
 from storage.clock import Clock
 from storage.model.incident import Incident, IncidentId, Status
@@ -46,6 +47,8 @@ def missing_timer(incident: Incident, running: Sequence[Timer], moment: Moment) 
         case Status.TRIGGERED if incident.severity.escalates or incident.policy.repeat_interval:
             if TimerKind.ESCALATE not in kinds or not rings:
                 return SetTimer(TimerKind.ESCALATE, NOW, here, following)
+    if not any(timer.kind is TimerKind.CALM for timer in running):
+        return calm_timer(incident)
     return None
 
 

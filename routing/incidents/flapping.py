@@ -44,12 +44,17 @@ def is_held_open(incident: Incident) -> bool:
     return incident.flaps.since is not None and incident.status.is_open and not incident.firing
 
 
-def watched(incident: Incident) -> Effects:
-    """Wait for calm, from this change on; nothing where it does not flap."""
+def calm_timer(incident: Incident) -> SetTimer | None:
+    """Wait for calm, from this change on; None where it does not flap."""
     if incident.flaps.since is None or not incident.status.is_open:
-        return ()
-    calm = incident.policy.flapping.calm
-    return (SetTimer(TimerKind.CALM, calm, step=change_of(incident)),)
+        return None
+    return SetTimer(TimerKind.CALM, incident.policy.flapping.calm, step=change_of(incident))
+
+
+def watched(incident: Incident) -> Effects:
+    """Return the same as what follows."""
+    timer = calm_timer(incident)
+    return (timer,) if timer else ()
 
 
 def began_to_flap(incident: Incident) -> Transition:

@@ -12,8 +12,10 @@ from routing.incidents.events import Acknowledge
 from routing.playbook import Route
 from storage.model.delivery import Purpose
 from storage.model.flaps import Flapping
-from storage.model.incident import Status
+from storage.model.incident import IncidentId, Status
 from storage.model.policy import Step
+from storage.model.timer import TimerKind
+from storage.sql import timers
 from tests.routing.town import ADA, PLAYBOOK, POLICY, PRIMARY, Town, alert, resolved, town
 
 RULE = Flapping(times=3, within=timedelta(minutes=15), calm=timedelta(minutes=10))
@@ -170,3 +172,12 @@ async def test_a_word_that_it_is_over_is_not_told_once_it_is_back(flappy: Town) 
     await flappy.fire(resolved(alert()))
     await flappy.turn(120, by=30)
     assert len(flappy.sms.notices) == 1
+
+
+async def test_one_that_lost_its_wait_for_calm_gets_it_back(flappy: Town) -> None:
+    await flip(flappy, 3)
+    async with flappy.database.transaction() as tx:
+        await timers.cancel(tx, IncidentId(1), TimerKind.CALM)
+    assert await flappy.housekeeper.inspect() == 1
+    await flappy.turn(11 * 60, by=600)
+    assert (await flappy.incident()).status is Status.RESOLVED
