@@ -156,7 +156,9 @@ def _told_of(incident: Incident, change: AlertsChanged, now: datetime) -> Transi
         return _alerts_after_the_end(incident, after, now)
     if not change.firing:
         held = after.flaps.since is not None and not after.muted and was_told(after)
-        return shown(after) if held else _cleared(after, now)
+        if held:
+            return Transition(incident=incident) if after == incident else shown(after)
+        return _cleared(after, now)
     if after.muted and not incident.muted:
         return muted(after)
     if incident.muted and not after.muted and not (worse and incident.status is Status.TRIGGERED):

@@ -8,6 +8,7 @@ from routing.incidents.events import (
     Acknowledge,
     AlertsChanged,
     Assess,
+    Calm,
     Escalate,
     EscalationDue,
     Event,
@@ -16,8 +17,10 @@ from routing.incidents.events import (
     Snooze,
     SnoozeEnded,
     Undelivered,
+    UpdateDue,
 )
 from storage.model.alert import Category, Severity
+from storage.model.flaps import Flapping, Flaps
 from storage.model.incident import Incident, IncidentId, Status, Verdict
 from storage.model.person import PersonId
 from storage.model.policy import Policy, Step, Target, TargetKind
@@ -73,6 +76,11 @@ STANDING: dict[str, Incident] = {
     "snoozed": incident(Status.SNOOZED),
     "muted": incident(Status.MUTED, round=1, step=-1, muted=MUTED),
     "acknowledged and muted": incident(Status.ACKNOWLEDGED, muted=MUTED),
+    "flapping, and nothing fires": incident(
+        policy=replace(POLICY, flapping=Flapping(times=2)),
+        flaps=Flaps(recent=(NOON, NOON), since=NOON, count=2),
+        firing=0,
+    ),
     "resolved": incident(Status.RESOLVED),
     "resolved by hand, still firing": incident(
         Status.RESOLVED, firing=1, quiet=True, resolved_by=ADA, cleared_at=None
@@ -88,6 +96,8 @@ EVENTS: dict[str, Event] = {
     "next step due": EscalationDue(0, 1),
     "step of an older round due": EscalationDue(-1, 1),
     "step reached nobody": Undelivered(0, 0),
+    "calm for long enough": Calm(5),
+    "new alerts of the group are due to be told": UpdateDue(),
     "Ada acknowledges": Acknowledge(ADA),
     "Grace acknowledges": Acknowledge(GRACE),
     "acknowledgement runs out": AckExpired(0),

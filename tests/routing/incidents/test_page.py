@@ -9,6 +9,7 @@ from routing.incidents.effects import (
     Effect,
     Hush,
     PageStep,
+    Refresh,
     SetTimer,
     Tell,
     TellAdmins,
@@ -40,6 +41,8 @@ def words(effect: Effect) -> str:
             return "cancel unsent pages"
         case Announce():
             return "show in the rooms"
+        case Refresh():
+            return "bring the rooms up to date, telling nobody"
         case Tell(people, what):
             return f"tell {', '.join(people)}: {what}" if people else ""
         case TellAdmins(what):
