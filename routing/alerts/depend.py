@@ -43,6 +43,12 @@ def key_of(service: str, severity: Severity) -> str:
     return blake2b(told, digest_size=16).hexdigest()
 
 
+def own_key(alert: Alert, playbook: Playbook) -> str:
+    """Return the key of the alert's own part; empty where its service is not known."""
+    service = playbook.catalogue.service_of(alert.labels)
+    return key_of(service.name, alert.severity) if service else ""
+
+
 def causes_of(alert: Alert, playbook: Playbook) -> list[str]:
     """Return the keys of what may explain this alert, the nearest and worst first.
 

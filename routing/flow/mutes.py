@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from routing.alerts.depend import hides_any, parts_of
+from routing.alerts.depend import hides_any, own_key, parts_of
 from routing.alerts.inhibit import hidden_by, sides_of
 from routing.alerts.intervals import Hours, active_at
 from routing.alerts.mute import Mutes
@@ -96,7 +96,9 @@ async def note_sides(
     await inhibitions.replace_sides(tx, alerts, sides)
     before = {(side.key, side.fingerprint) for side in was if side.source}
     after = {(side.key, side.fingerprint) for side in sides if side.source}
-    keys = {key for key, _ in before ^ after}
+    # Those of one service do not hide each other: `touched` has said already whom they hide.
+    own = {own_key(it.alert, moment.playbook) for it in changed}
+    keys = {key for key, _ in before ^ after} - own
     others |= {side.fingerprint for side in await inhibitions.by_keys(tx, keys, source=False)}
     others -= set(alerts)
     return list((await standing.by_fingerprints(tx, others)).values())

@@ -8,11 +8,15 @@ import pytest
 
 from routing.catalogue import Catalogue
 from routing.dependencies import Dependencies
+from routing.flow.moment import read_moment
+from routing.flow.mutes import note_sides
 from storage.model.alert import Alert
 from storage.model.incident import Status
 from storage.model.services import Service
 from storage.model.silence import MuteKind
+from storage.model.standing import Standing
 from storage.sql import standing
+from tests.fakes import NOON
 from tests.routing.town import Town, alert, resolved
 
 SERVICES = (
@@ -120,3 +124,12 @@ async def test_unless_it_is_switched_on_all_are_heard_and_the_cause_is_named(her
     knowing(here, hides=False)
     await here.turn()
     assert await rings(here) == {"DiskFull", "ShopSlow"}
+
+
+async def test_one_more_of_a_storm_looks_at_no_other(here: Town) -> None:
+    knowing(here)
+    await here.fire(WEB, *(alert("ShopSlow", service="shop", n=str(n)) for n in range(5)))
+    one_more = Standing(alert=alert("ShopSlow", service="shop", n="more"), updated_at=NOON)
+    async with here.database.transaction() as tx:
+        moment = await read_moment(tx, here.clock, here.playbook)
+        assert await note_sides(tx, [one_more], moment) == []
