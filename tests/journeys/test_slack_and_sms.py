@@ -43,7 +43,7 @@ async def test_from_the_metric_to_the_resolved_message(
     assert f"<@{SLACK_IDS['ada']}>" in str(posted["blocks"])
     assert "<!channel>" not in str(posted["blocks"]) + posted["text"]
     verbs = set(posted["actions"])
-    assert verbs == {"ack", "snooze 30m", "resolve"}
+    assert verbs == {"ack", "snooze 30m", "resolve", "more"}
 
     (text,) = await tocsin.until(lambda: twilio.ask("messages", to=PHONES["ada"]), SOON)
     assert text["body"].startswith("#1")
@@ -56,9 +56,14 @@ async def test_from_the_metric_to_the_resolved_message(
     await until_it_shows(tocsin, slack, "cknowledged")
 
     await writer.write([(level, 10.0)])
-    over = await until_it_shows(tocsin, slack, "esolved")
-    assert not over["actions"]
+    over = await until_it_shows(tocsin, slack, "*Resolved*")
+    assert over["actions"] == ["verdict real", "verdict false", "verdict none"]
     assert over["ts"] == posted["ts"]
+    judged = await slack.ask(
+        "press", channel=ROOM, ts=posted["ts"], action_id="verdict real", user=SLACK_IDS["ada"]
+    )
+    assert not judged["failed"]
+    await until_it_shows(tocsin, slack, "a real alarm, said Ada")
     told = await tocsin.until(lambda: slack.ask("thread", channel=ROOM, ts=posted["ts"]), SOON)
     assert told, "the thread holds the history"
 
