@@ -25,7 +25,7 @@ async def loop(folder: Path, family: Family, scrapes: int) -> dict[str, Figure]:
 
     A command in chat is given four times a second. The first scrape, all series new, counts too.
     """
-    async with watched(folder, _rules(family)) as program:
+    async with watched(folder, rules(family)) as program:
         await asyncio.sleep(2.0)
         began = time.monotonic()
         commands = asyncio.create_task(_commands(program))
@@ -35,11 +35,11 @@ async def loop(folder: Path, family: Family, scrapes: int) -> dict[str, Figure]:
         answered = (await asyncio.gather(commands, return_exceptions=True))[0]
         if isinstance(answered, BaseException):
             raise answered
-    blocks = _blocks(folder / BLOCKS, began)
-    own = [late - waited for late, waited in blocks]
+    late = blocks(folder / BLOCKS, began)
+    own = [it - waited for it, waited in late]
     return {
         "event loop, longest block": Figure(
-            value=max((late for late, _ in blocks), default=0.0) * 1000, unit="ms"
+            value=max((it for it, _ in late), default=0.0) * 1000, unit="ms"
         ),
         "event loop, longest but for other programs": Figure(
             value=max(own, default=0.0) * 1000, unit="ms"
@@ -52,7 +52,8 @@ async def loop(folder: Path, family: Family, scrapes: int) -> dict[str, Figure]:
     }
 
 
-def _rules(family: Family) -> str:
+def rules(family: Family) -> str:
+    """Write rules over every series, each a group of its own, judged every five seconds."""
     lines = ["groups:"]
     for number, text in enumerate(EXPRESSIONS.values()):
         expr = text.format(name=family.name)
@@ -87,7 +88,7 @@ async def _commands(program: Program) -> list[float]:
         return found
 
 
-def _blocks(notes: Path, since: float) -> list[tuple[float, float]]:
+def blocks(notes: Path, since: float) -> list[tuple[float, float]]:
     """Read what the watchdog noted since the monotonic moment `since`.
 
     By how many seconds the loop came late, and for how many of them other programs had the

@@ -87,8 +87,8 @@ class Sender:
         self._playbook, self._wake, self._owner = playbook, wake, owner
         self._patience, self._jitter = patience, jitter
         between = {name: kind.seconds_between for name, (kind, _) in channels.items()}
-        self._lanes = Lanes(between)
         kinds = {name: kind for name, (kind, _) in channels.items()}
+        self._lanes = Lanes(between, wide={n for n, kind in kinds.items() if kind.wants_alerts})
         self._whole = {n for n, kind in kinds.items() if kind.wants_alerts or kind.keeps_all}
         self._gatherer, self._caps = Gatherer(self._lanes), Caps()
         self.outcomes = Outcomes(database, clock, channels, playbook, wake)

@@ -76,6 +76,8 @@ async def cleared(
     person alone where it stands nowhere.   chat: names of the channels that are chat.
     """
     found = await incidents.get_many(tx, {it.incident for it in claimed if it.incident})
+    shown = {it.incident for it in claimed if it.incident and it.purpose is Purpose.ROOM}
+    stands = await posts.of_incidents(tx, shown)
     flights = []
     for message in claimed:
         place = (message.channel, message.address)
@@ -93,7 +95,7 @@ async def cleared(
             place = (message.channel, post.address) if post else place
             flights.append(Flight(message=message, place=place, post=post))
         elif message.purpose is Purpose.ROOM and message.incident:
-            post = await posts.get(tx, message.incident, message.channel, message.address)
+            post = stands.get((message.incident, *place))
             flights.append(Flight(message=message, place=place, post=post))
         elif message.purpose is Purpose.REPORT:  # its failures must not hold up a page there
             flights.append(Flight(message=message, place=(place[0], f"{place[1]} (reports)")))

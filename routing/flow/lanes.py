@@ -1,12 +1,12 @@
 """How much may be on its way at once: each channel has its own lanes, each address its pace."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from routing.delivery.pace import gap
 from storage.clock import Steady
 
-WIDTH = 8
+WIDTH, WIDER = 8, 4
 Place = tuple[str, str]
 """A channel and an address on it."""
 
@@ -16,10 +16,13 @@ class Lanes:
 
     between: for each channel the least seconds between two messages to one address; 0: none,
     and several may be on their way to one address at once.
+    wide: channels to programs, which take as many more at once.
     """
 
-    def __init__(self, between: Mapping[str, float], width: int = WIDTH) -> None:
-        self._between, self._width = between, width
+    def __init__(
+        self, between: Mapping[str, float], width: int = WIDTH, wide: Collection[str] = ()
+    ) -> None:
+        self._between, self._width, self._wide = between, width, frozenset(wide)
         self._flying: Counter[Place] = Counter()
         self._free_at: dict[Place, Steady] = {}
         self._failures: Counter[Place] = Counter()
@@ -29,11 +32,14 @@ class Lanes:
         flying: Counter[str] = Counter()
         for (channel, _), count in self._flying.items():
             flying[channel] += count
-        return {channel for channel, count in flying.items() if count >= self._width}
+        return {channel for channel, count in flying.items() if count >= self._lanes(channel)}
+
+    def _lanes(self, channel: str) -> int:
+        return self._width * (WIDER if channel in self._wide else 1)
 
     def room(self, channels: Iterable[str]) -> int:
         """Return how many messages more may be begun on these channels together; at least one."""
-        return max(1, self._width * len(list(channels)) - sum(self._flying.values()))
+        return max(1, sum(map(self._lanes, channels)) - sum(self._flying.values()))
 
     def busy(self, now: Steady) -> set[Place]:
         """Return the addresses that must wait: for their pace, or for a message on its way."""

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routing.flow.current import Current
 from routing.flow.flights import Flight
 from routing.flow.moment import decided, read_moment
-from routing.flow.recording import Result, record
+from routing.flow.recording import Result, record, record_rooms, shown
 from routing.flow.wake import Wake
 from routing.playbook import Playbook
 from storage.clock import Clock
@@ -89,8 +89,11 @@ class Recorder:
 
     async def _record(self, batch: Sequence[Landed], tx: AsyncConnection) -> list[IncidentId]:
         moment = await read_moment(tx, self._clock, self._playbook)
-        changed: list[IncidentId] = []
+        rooms = [it for flight, result in batch if (it := shown(flight, result))]
+        changed = await record_rooms(tx, rooms, moment) if rooms else []
         for flight, result in batch:
+            if shown(flight, result):
+                continue
             jitter, others = self._jitter(), len(flight.others)
             for each in flight.each():
                 changed += await record(tx, each, result, moment, jitter=jitter, others=others)

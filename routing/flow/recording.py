@@ -1,5 +1,7 @@
 """What became of a message, written down in one transaction with all that follows from it."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.delivery.channel import Message, Receipt, Rejected, TryLater
@@ -12,7 +14,7 @@ from routing.flow.flights import Flight, sent_row
 from routing.flow.moment import Moment
 from storage.model.delivery import DeliveryStatus, OutboxMessage, Purpose
 from storage.model.incident import IncidentId
-from storage.sql import audit, incidents, outbox, posts
+from storage.sql import audit, incidents, outbox, owed, posts
 
 Result = Receipt | TryLater | Rejected
 LONGEST_REASON = 300
@@ -43,6 +45,35 @@ async def record(
             return await _given_up(tx, flight.message, flight.refusal, moment)
         case Rejected():
             return await _failed(tx, flight.message, result, moment)
+
+
+async def record_rooms(
+    tx: AsyncConnection, landed: Sequence[tuple[Flight, Receipt]], moment: Moment
+) -> list[IncidentId]:
+    """Note that rooms were shown their incidents, all at once; return those incidents."""
+    await owed.record_shown(
+        tx, [(flight.message, receipt.provider_id) for flight, receipt in landed], moment.now
+    )
+    await posts.save_many(tx, [receipt.post for _, receipt in landed if receipt.post])
+    gone: list[OutboxMessage] = []
+    for _, receipt in landed:
+        if receipt.post is not None and receipt.post.asked:
+            gone += await outbox.record_carried(
+                tx, receipt.post.asked, provider_id=receipt.provider_id, sent_at=moment.now
+            )
+    new = [flight.message for flight, _ in landed if flight.post is None]
+    first = [(it.incident, it.channel) for it in new if it.incident]
+    await owed.bring_forward(tx, first, moment.steady)
+    await audit.append_many(tx, [sent_row(it, moment.now) for it in gone])
+    return [flight.message.incident for flight, _ in landed if flight.message.incident]
+
+
+def shown(flight: Flight, result: Result) -> tuple[Flight, Receipt] | None:
+    """Return both where a room took what it is shown: the most frequent outcome of a storm."""
+    if isinstance(result, Receipt) and result.status is DeliveryStatus.SENT:
+        room = flight.message.purpose is Purpose.ROOM and flight.message.incident is not None
+        return (flight, result) if room else None
+    return None
 
 
 async def _sent(

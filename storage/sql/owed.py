@@ -1,10 +1,14 @@
-"""Everything that is owed for many incidents."""
+"""What is owed for many incidents at once, and what became of it."""
 
-from collections.abc import Collection
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Text, and_, type_coerce, update
+from sqlalchemy import Text, and_, bindparam, case, literal, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from storage.clock import Steady
 from storage.model.delivery import DeliveryStatus, OutboxMessage, Purpose
 from storage.model.incident import IncidentId
 from storage.sql.outbox import select_messages
@@ -32,3 +36,43 @@ async def cancel_ends_of(tx: AsyncConnection, ids: Collection[IncidentId]) -> in
         gone = update(outbox).where(which, WAITING).values(status=DeliveryStatus.CANCELLED)
         cancelled += (await tx.execute(gone)).rowcount
     return cancelled
+
+
+async def record_shown(
+    tx: AsyncConnection, shown: Sequence[tuple[OutboxMessage, str]], sent_at: datetime
+) -> None:
+    """Note that claimed messages were taken, each with the provider's id, as `record_sent` does."""
+    mine = and_(outbox.c.id == bindparam("row"), outbox.c.claim == bindparam("held"))
+    current = outbox.c.revision == bindparam("sent")
+    done = literal(DeliveryStatus.SENT, outbox.c.status.type)
+    values: dict[str, Any] = {
+        "status": case((and_(WAITING, current), done), else_=outbox.c.status),
+        "attempts": case((current, outbox.c.attempts), else_=0),
+        "provider_id": bindparam("named"),
+        "sent_at": sent_at,
+        "error": "",
+        "doubted": False,
+        "leased_by": None,
+        "leased_until": None,
+    }
+    told = update(outbox).where(mine, outbox.c.leased_until.is_not(None)).values(values)
+    rows = [
+        {"row": it.id, "held": it.claim, "sent": it.revision, "named": provider_id}
+        for it, provider_id in sorted(shown, key=lambda pair: pair[0].id)
+    ]
+    await tx.execute(told, rows)
+
+
+async def bring_forward(
+    tx: AsyncConnection, pages: Collection[tuple[IncidentId, str]], now: Steady
+) -> None:
+    """Let pages go that are wanted already: those of these incidents on these channels."""
+    by_channel: dict[str, set[IncidentId]] = defaultdict(set)
+    for incident, channel in pages:
+        by_channel[channel].add(incident)
+    wanted = and_(outbox.c.not_before > now, outbox.c.waiting_since <= now, WAITING)
+    wanted &= outbox.c.purpose == Purpose.PAGE
+    for channel, ids in sorted(by_channel.items()):
+        for some in chunks(sorted(ids)):
+            those = and_(outbox.c.incident.in_(some), outbox.c.channel == channel)
+            await tx.execute(update(outbox).where(those, wanted).values(not_before=now))

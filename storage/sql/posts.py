@@ -1,5 +1,6 @@
 """Where each incident stands in each room."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import and_, func, select
@@ -7,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.model.delivery import Post
 from storage.model.incident import IncidentId
-from storage.sql.rows import as_row, upsert
+from storage.sql.rows import as_row, chunks, upsert
 from storage.sql.schema import posts
 
 
@@ -29,9 +30,26 @@ async def of_incident(tx: AsyncConnection, incident: IncidentId) -> list[Post]:
     return [_post(row) for row in rows]
 
 
+async def of_incidents(
+    tx: AsyncConnection, ids: Collection[IncidentId]
+) -> dict[tuple[IncidentId, str, str], Post]:
+    """Return where each of `ids` stands: incident, channel and address -> the place."""
+    found = {}
+    for some in chunks(set(ids)):
+        for row in await tx.execute(select(posts).where(posts.c.incident.in_(some))):
+            found[row.incident, row.channel, row.address] = _post(row)
+    return found
+
+
 async def save(tx: AsyncConnection, post: Post) -> None:
     """Remember where the incident stands; one place for each room."""
-    await upsert(tx, posts, [as_row(post)])
+    await save_many(tx, [post])
+
+
+async def save_many(tx: AsyncConnection, new: Collection[Post]) -> None:
+    """Remember where incidents stand; of one place the last counts."""
+    last = {(it.incident, it.channel, it.address): as_row(it) for it in new}
+    await upsert(tx, posts, list(last.values()))
 
 
 async def by_message(
