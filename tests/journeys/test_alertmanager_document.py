@@ -74,7 +74,7 @@ async def test_every_operation_answers_as_alertmanagers_own_document_says(
         *("-m", "schemathesis.cli", "run", str(written)),
         *("--url", f"{tocsin.url}/api/v2"),
         *("--checks", ",".join(CHECKS)),
-        *("--seed", "20260301", "--max-examples", "20", "--generation-database", "none"),
+        *("--seed", "20260301", "--max-examples", "12", "--generation-database", "none"),
         *("--warnings", "off", "--no-color", "--no-shrink"),
         cwd=tmp_path,
         stdout=asyncio.subprocess.PIPE,
