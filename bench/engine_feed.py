@@ -101,7 +101,7 @@ def _varint(number: int) -> bytes:
     return bytes(head)
 
 
-async def send(address: str, *scrapes: Sequence[bytes]) -> float:
+async def send(address: str, *scrapes: Sequence[bytes], token: str = "") -> float:
     """Post all bodies over `CONNECTIONS` kept connections; return the seconds it took.
 
     A scrape begins when the one before is answered for whole, as with a real sender: of two that
@@ -115,7 +115,8 @@ async def send(address: str, *scrapes: Sequence[bytes]) -> float:
                 if got.status != 204:
                     raise RuntimeError(f"{address}: {got.status} {await got.text()}")
 
-    async with aiohttp.ClientSession() as session:
+    bearer = {"Authorization": f"Bearer {token}"} if token else {}
+    async with aiohttp.ClientSession(headers=bearer) as session:
         began = time.monotonic()
         for scrape in scrapes:
             waiting = iter(scrape)

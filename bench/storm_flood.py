@@ -26,7 +26,7 @@ from bench.engine_sides import BLOCKS, NO_RULES
 from bench.figures import machine, percentile
 from bench.processes import Program, weigh
 from bench.storm_feed import BATCH, JSON, alerts, bodies, post
-from bench.tocsin import PEOPLE_TOKEN
+from bench.tocsin import PEOPLE_TOKEN, TOKEN
 
 A_SECOND, GROUPS, CALM = 5_000, 100, 120.0
 RULE_METRIC = re.compile(r"^prometheus_rule_group_last_duration_seconds\S* (\S+)$", re.MULTILINE)
@@ -81,7 +81,7 @@ async def stream(program: Program, family: Family) -> None:
     while True:
         began, at = time.monotonic(), round(time.time() * 1000)
         scrape = await asyncio.to_thread(list, family.bodies(moment, at))
-        await send(program.address, scrape)
+        await send(program.address, scrape, token=TOKEN)
         moment += 1
         await asyncio.sleep(max(0.0, SCRAPE - (time.monotonic() - began)))
 
