@@ -203,7 +203,8 @@ def _update(incident: Incident, now: datetime) -> Transition:
     after = replace(incident, joined=0, updated_at=now)
     if incident.muted or not incident.firing:
         return Transition(incident=after)
-    because = f"{_alerts(incident.joined)} more began to fire, {incident.firing} firing now"
+    count = "1 more alert" if incident.joined == 1 else f"{incident.joined} more alerts"
+    because = f"{count} began to fire, {incident.firing} firing now"
     return Transition(incident=after, effects=(Announce(),), what="alerts", because=because)
 
 

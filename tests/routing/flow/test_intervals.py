@@ -37,7 +37,7 @@ async def test_what_joins_is_told_together_and_the_message_is_true_at_once(group
     assert dict(grouped.slack.rooms[-1].message.facts)["Alerts"].startswith("4 of 4 firing")
     assert not any("more" in stage for stage in grouped.slack.rooms[-1].message.stages)
     await grouped.turn(300, by=600)
-    assert "3 alerts more began to fire, 4 firing now" in lines(grouped)
+    assert "3 more alerts began to fire, 4 firing now" in lines(grouped)
     assert any("more." in stage for stage in grouped.slack.rooms[-1].message.stages)
     assert (await grouped.running())[0].kind != "group_update"
 
@@ -68,7 +68,7 @@ async def test_what_waits_survives_a_restart_and_ends_with_the_incident(grouped:
     await grouped.fire(alert(i="b"))
     grouped.restart()
     await grouped.turn(310, by=600)
-    assert "1 alert more began to fire, 2 firing now" in lines(grouped)
+    assert "1 more alert began to fire, 2 firing now" in lines(grouped)
     await grouped.fire(alert(i="c"))
     await grouped.fire(*(resolved(alert(i=name)) for name in "abc"))
     await grouped.turn()

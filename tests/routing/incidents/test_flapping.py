@@ -119,7 +119,7 @@ def test_a_group_is_told_of_what_joined_after_a_while_and_of_ends_at_once() -> N
     told = transition(ends.incident, UpdateDue(), NOON)
     assert (told.effects, told.because) == (
         (Announce(),),
-        "3 alerts more began to fire, 3 firing now",
+        "3 more alerts began to fire, 3 firing now",
     )
     assert transition(told.incident, UpdateDue(), NOON).effects == ()
 
