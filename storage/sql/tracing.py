@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Text, exists, func, select, type_coerce
+from sqlalchemy import ColumnElement, Text, exists, func, or_, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.model.delivery import DeliveryStatus
@@ -14,6 +14,7 @@ from storage.model.labels import Fingerprint
 from storage.model.silence import Mute
 from storage.sql.schema import STANDS, alerts, incidents, outbox, standing
 
+LABELS = type_coerce(standing.c.labels, Text)
 TOOK = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.UNPROVEN)
 
 
@@ -37,15 +38,21 @@ async def find(
     if fingerprint:
         wanted.append(standing.c.fingerprint.startswith(fingerprint, autoescape=True))
     for name, value in pairs:
-        pair = json.dumps({name: value}, separators=(",", ":"))[1:-1]
-        written = type_coerce(standing.c.labels, Text)
-        wanted.append(written.contains(pair, autoescape=True))
+        wanted.append(or_(*(LABELS.contains(it, autoescape=True) for it in _written(name, value))))
     query = select(standing.c.fingerprint, standing.c.labels).where(*wanted)
     query = query.order_by(standing.c.status, standing.c.updated_at.desc())
     # LIKE knows no case on SQLite: it only narrows down.
     rows = await tx.execute(query.limit(limit + 10))
     found = [key for key, has in rows if all(has.get(name) == value for name, value in pairs)]
     return [Fingerprint(key) for key in found[:limit]]
+
+
+def _written(name: str, value: str) -> set[str]:
+    """Return how a label may stand in a row: letters beyond ASCII as they are, or escaped."""
+    return {
+        json.dumps({name: value}, separators=(",", ":"), ensure_ascii=escaped)[1:-1]
+        for escaped in (False, True)
+    }
 
 
 async def incidents_with(

@@ -15,12 +15,13 @@ from routing.playbook import Source
 from storage.errors import StorageUnavailable
 from storage.metrics.local import LocalMetrics
 from storage.model.alert import Alert
+from storage.model.incident import Status
 from storage.model.labels import Labels
 from storage.model.sample import Appended, Batch, Sample
 from storage.series.local import LocalSeries
 from storage.series.options import SeriesOptions
 from storage.sql import alerts as alert_rows
-from storage.sql import rule_states
+from storage.sql import incidents, rule_states
 from storage.sql.database import Database
 from storage.sql.migrate import migrate
 from tests.fakes import ManualClock
@@ -30,6 +31,8 @@ from tests.routing.town import PLAYBOOK
 RULES = """{alert: Hot, expr: cpu > 0.9}
 {alert: Slow, expr: cpu > 0.5, for: 5m}
 {alert: Sum, expr: sum(cpu) > 1.5}"""
+
+OPEN = frozenset(status for status in Status if status.is_open)
 
 
 class House:
@@ -80,7 +83,9 @@ class House:
 
     async def firing(self) -> list[Alert]:
         async with self.database.reading() as tx:
-            found = await alert_rows.firing(tx)
+            there = await incidents.search(tx, statuses=OPEN, limit=100)
+            told = await alert_rows.of_incidents(tx, [incident.id for incident in there])
+        found = [alert for alerts in told.values() for alert in alerts if alert.is_firing]
         return sorted(found, key=lambda alert: alert.name)
 
     async def names(self) -> list[str]:

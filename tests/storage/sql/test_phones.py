@@ -74,7 +74,9 @@ async def test_a_message_is_found_by_the_providers_name(database: Database) -> N
 
 async def test_an_upgrade_trusts_the_numbers_that_were_reached(url: str, tmp_path: Path) -> None:
     old = tmp_path / "migrations"
-    shutil.copytree(MIGRATIONS, old, ignore=shutil.ignore_patterns("__pycache__", "000[3-9]*"))
+    shutil.copytree(
+        MIGRATIONS, old, ignore=shutil.ignore_patterns("__pycache__", "000[3-9]*", "00[1-9]*")
+    )
     database = await Database.open(url)
     await migrate(database, old)
     async with database.transaction() as tx:
