@@ -14,7 +14,7 @@ from tests.promises.tocsin import Json, Tocsin
 from tests.promises.town import EDGE, step, town
 from tests.vendors.process import Remote
 
-COUNT, ROOMS, BATCH, SENDERS = 300, 50, 25, 4
+COUNT, ROOMS, BATCH, SENDERS = 1_000, 50, 25, 4
 ENDED = COUNT // 4
 """So many end; each end is told by itself, and a late word says once more that they fire."""
 PATIENCE = 120.0
