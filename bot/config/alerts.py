@@ -137,7 +137,7 @@ class MaintenanceSection(_Section):
         if self.lasts > LONGEST_WINDOW:
             raise ValueError(f"lasts: a window is no longer than {LONGEST_WINDOW.days}d")
         if self.rule:
-            check_rule(self.rule, self.starts)
+            check_rule(self.rule, self.starts, self.timezone)
         return self
 
     def built(self, name: str) -> Silence:

@@ -1,5 +1,6 @@
 """`maintenance`: planned times at which nobody hears of what is worked on."""
 
+import asyncio
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ HOW = (
     "`maintenance expire 3`. Without `at` it begins now."
 )
 OFTEN = {"daily": "FREQ=DAILY", "weekly": "FREQ=WEEKLY", "monthly": "FREQ=MONTHLY"}
+OVER = "never again"
 _DAY, _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), re.compile(r"[0-9]{1,2}:[0-9]{2}")
 
 
@@ -53,7 +55,6 @@ def read_plan(text: str, now: datetime) -> Plan:
     rule = ""
     if words and (words[0].lower() in OFTEN or words[0].upper().startswith("FREQ=")):
         rule = OFTEN.get(words[0].lower(), words[0].upper())
-        check_rule(rule, starts)
         words = words[1:]
     return Plan(starts=starts, rule=rule, note=" ".join(words))
 
@@ -84,8 +85,8 @@ async def _make(ask: Ask, desk: SilenceDesk, desks: Desks) -> Reply:
     hold = wish.hold
     if not wish.matchers or hold is None or not timedelta(0) < hold <= limits.longest:
         return Reply(HOW, refused=True)
-    if plan.rule:
-        require(ask.person, Permission.ADMIN, "a window that comes again")
+    if (wrong := await _fault(ask, plan, plan.starts + hold <= now)) is not None:
+        return Reply(f"{wrong}.", refused=True)
     again = f"{ask.verb} {' '.join(map(str, wish.matchers))} {format_duration(hold)}"
     breadth = await desk.breadth(wish.matchers)
     sentence = f"{again} {wish.note}".strip()
@@ -113,7 +114,20 @@ async def _make(ask: Ask, desk: SilenceDesk, desks: Desks) -> Reply:
         via=ask.via,
     )
     covers = ", ".join(map(str, made.matchers))
-    return Reply(f"Maintenance {made.id} on {covers}: {_when(made, now)}. It covers {breadth} now.")
+    fires = f"It covers {breadth} now." if breadth.alerts else "Nothing that it covers fires now."
+    return Reply(f"Maintenance {made.id} on {covers}: {_when(made, now)}. {fires}")
+
+
+async def _fault(ask: Ask, plan: Plan, is_past: bool) -> str | None:
+    """Say what cannot be planned; raises NotPermitted. A rule is looked at beside the loop."""
+    if not plan.rule:
+        return "that window is over already; say a time that lies ahead" if is_past else None
+    require(ask.person, Permission.ADMIN, "a window that comes again")
+    try:
+        await asyncio.to_thread(check_rule, plan.rule, plan.starts, ask.person.zone)
+    except ValueError as fault:
+        return str(fault)
+    return None
 
 
 def _when(window: Silence, now: datetime) -> str:
@@ -124,7 +138,7 @@ def _when(window: Silence, now: datetime) -> str:
     else:
         coming = next_span(window, now)
         lasts = human_duration(window.lasts or timedelta(0))
-        said = f"from {clock_time(coming[0], now)} for {lasts}" if coming else "never again"
+        said = f"from {clock_time(coming[0], now)} for {lasts}" if coming else OVER
     return f"{said}, {window.rule} ({window.zone})" if window.rule else said
 
 
@@ -139,6 +153,7 @@ async def _list(desk: SilenceDesk, desks: Desks) -> Reply:
         ("-", ", ".join(map(str, it.matchers)), _when(it, now), "", "configuration", it.uuid)
         for it in playbook.maintenance
     ]
+    rows = [row for row in rows if not row[2].startswith(OVER)]
     if not rows:
         return Reply("No maintenance is planned.")
     head = ("window", "on", "when", "hides", "by", "note")

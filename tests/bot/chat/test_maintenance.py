@@ -39,9 +39,16 @@ async def test_one_that_comes_again_is_planned_by_administrators_in_their_zone(
     reply = await square.say(asked, who=ROOT)
     assert reply.text == (
         'Maintenance 1 on team="db": from 2026-03-03 21:00 UTC for 2 h, FREQ=WEEKLY '
-        "(Europe/Berlin). It covers 0 alerts now."
+        "(Europe/Berlin). Nothing that it covers fires now."
     )
     assert "is over" in (await square.say("maintenance expire 1")).text
+    assert (await square.say("maintenance list")).text == "No maintenance is planned."
+
+
+async def test_a_series_that_is_over_is_not_listed(square: Square) -> None:
+    await square.say("maintenance team=db 2h at 22:00 FREQ=DAILY;COUNT=2 twice", who=ROOT)
+    assert len((await square.say("maintenance list")).table) == 2
+    await square.town.turn(36 * 3_600, by=3_600)
     assert (await square.say("maintenance list")).text == "No maintenance is planned."
 
 
@@ -50,12 +57,15 @@ REFUSED = [
     ("maintenance team=db", "Say what, for how long and when"),
     ("maintenance team=db 30d", "Say what, for how long and when"),
     ("maintenance team=db 2h at noon", "expected a time such as `at 22:00`"),
+    ("maintenance team=db 2h at 2020-01-01 22:00", "that window is over already"),
     ("maintenance team=db 2h FREQ=MINUTELY", "daily or more rarely"),
+    ("maintenance team=db 2h FREQ=DAILY;INTERVAL=0", "INTERVAL is a number from 1 to 1,000"),
 ]
 
 
 @pytest.mark.parametrize(("sentence", "why"), REFUSED)
 async def test_what_cannot_be_is_said_in_words(square: Square, sentence: str, why: str) -> None:
-    reply = await square.say(sentence)
+    reply = await square.say(sentence, who=ROOT)
     assert reply.refused
     assert why in reply.text
+    assert (await square.say("maintenance list")).text == "No maintenance is planned."

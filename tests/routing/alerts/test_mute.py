@@ -138,6 +138,15 @@ def test_a_series_ends() -> None:
     assert next_span(last, datetime(2026, 3, 8, 2, 0, tzinfo=UTC)) is None
 
 
+@pytest.mark.parametrize("until", ["20260308T013000Z", "20260308T023000", "20260308"])
+def test_the_rule_of_a_series_says_its_end(until: str) -> None:
+    rule = f"FREQ=WEEKLY;BYDAY=SU;UNTIL={until}"  # in UTC, as RFC 5545 asks; or by the local clocks
+    check_rule(rule, WEEKLY.starts_at, WEEKLY.zone)
+    last = replace(WEEKLY, rule=rule)
+    assert span_at(last, datetime(2026, 3, 8, 3, 0, tzinfo=UTC)) is not None
+    assert next_span(last, datetime(2026, 3, 8, 3, 0, tzinfo=UTC)) is None
+
+
 def test_the_next_window() -> None:
     found = next_span(WEEKLY, datetime(2026, 3, 9, tzinfo=UTC))
     assert found is not None
@@ -153,11 +162,14 @@ def test_the_next_window() -> None:
         ("every sunday", "expected an RFC 5545 rule"),
         ("FREQ=MINUTELY", "daily or more rarely"),
         ("FREQ=YEARLY;UNTIL=20000101", "never happens"),
+        ("FREQ=DAILY;INTERVAL=0", "INTERVAL is a number from 1 to 1,000"),
+        ("FREQ=DAILY;INTERVAL=-1", "INTERVAL is a number from 1 to 1,000"),
+        ("FREQ=DAILY;BYHOUR=1,2,3,4,5;BYMINUTE=1,2,3,4,5", "24 windows at most"),
     ],
 )
 def test_a_rule_that_is_none_is_refused_in_words(rule: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        check_rule(rule, NOON)
+        check_rule(rule, NOON, "UTC")
 
 
 # fmt: off
