@@ -129,6 +129,7 @@ class App:
             clock=self.clock,
             metrics=self.numbers.pages,
             playbook=self.playbook,
+            wake=self.wake,
             rules=self.rules,
             examine=self._examine,
             settings=self.settings,

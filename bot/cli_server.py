@@ -64,6 +64,7 @@ def add_verbs(app: typer.Typer) -> None:
         "alerts": "List what is open, the most urgent first; `alerts all`: more of it.",
         "show": "Show one incident: facts, alerts, history, receipts.",
         "why": "Say why it was heard or not: `why 12`, `why CheckoutSlow`; `why`: what is hidden.",
+        "next": "Say what will be sent, to whom and when: `next 12`; `next`: of all that is open.",
         "ack": "Take incidents: `ack 12 13 for 2h looking`; escalation stops.",
         "resolve": "Close incidents: `resolve 12 rolled back`.",
         "verdict": "Say what an alarm was worth, once over: `verdict 12 real`, `false` or `none`.",

@@ -32,7 +32,7 @@ class Roles:
         self.loops: list[Loop] = []
         self._loop("judging", app.judge.tick, 1.0)
         self._loop("expiring", app.receiver.expire, 1.0)
-        self._loop("muting", app.quiet.look, 1.0)
+        self._loop("muting", app.quiet.look, 1.0, wake=app.wake.muting)
         shared = (app.database, app.clock, app.playbook, app.wake)
         self._loop("reminding", SilenceReminder(*shared).look, 30.0, stuck_after=300.0)
         self._loop("looking", app.observed.look, 5.0)
@@ -64,8 +64,10 @@ class Roles:
         work: Callable[[], Awaitable[object]],
         pace: float,
         stuck_after: float = STUCK,
+        wake: asyncio.Event | None = None,
     ) -> None:
-        loop = Loop(name, work, self._app.clock, stuck_after=max(stuck_after, STUCK))
+        patience = max(stuck_after, STUCK)
+        loop = Loop(name, work, self._app.clock, stuck_after=patience, wake=wake)
         self.loops.append(loop)
         self._paces[loop.wake] = pace
 

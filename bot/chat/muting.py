@@ -88,11 +88,7 @@ def objection(ask: Ask, wish: Wish, planned: Planned, limits: SilenceLimits) -> 
     Raises NotPermitted where it is for administrators alone.
     """
     breadth = planned.breadth
-    if breadth.is_widest(limits) and not ask.person.may(Permission.ADMIN):
-        raise NotPermitted(
-            f"this hides {breadth} of {breadth.total} that fire, and whatever else it covers, "
-            "which needs the permission `admin`; name more labels"
-        )
+    check_right(ask, breadth, limits)
     if not breadth.is_broad(limits) or _is_confirmed(ask, wish, planned, limits):
         return None
     everything = "everything that will ever fire; now " if breadth.asks_nothing else ""
@@ -106,6 +102,15 @@ def objection(ask: Ask, wish: Wish, planned: Planned, limits: SilenceLimits) -> 
             question=question, sentence=sentence, label=f"Hide {breadth.alerts_counted}"
         ),
     )
+
+
+def check_right(ask: Ask, breadth: Breadth, limits: SilenceLimits) -> None:
+    """Raise NotPermitted where what hides so much is for administrators alone."""
+    if breadth.is_widest(limits) and not ask.person.may(Permission.ADMIN):
+        raise NotPermitted(
+            f"this hides {breadth} of {breadth.total} that fire, and whatever else it covers, "
+            "which needs the permission `admin`; name more labels"
+        )
 
 
 def _is_confirmed(ask: Ask, wish: Wish, planned: Planned, limits: SilenceLimits) -> bool:

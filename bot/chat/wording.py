@@ -1,10 +1,11 @@
 """How answers word incidents, people and times."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from bot.chat.verb import Reply
 from routing.alerts.flap import said
+from routing.incidents.ahead import Due, in_words
 from routing.incidents.timeline import named
 from storage.errors import BotError
 from storage.model.incident import Incident, IncidentId, Status
@@ -13,6 +14,7 @@ from storage.units import human_duration
 
 MOST_LINES, MOST_NUMBERS = 15, 40
 """Incidents that an answer words one by one; numbers that it lists of more."""
+MOST_DUE = 10
 
 People = Mapping[PersonId, Person]
 
@@ -103,6 +105,14 @@ def _refusal(number: IncidentId, refusal: BotError, people: People) -> str:
     """Word a refusal about one incident, with its number in front once."""
     text = named(str(refusal), people)
     return text if text.startswith(f"#{number}") else f"#{number}: {text}"
+
+
+def due_lines(due: Sequence[Due], now: datetime) -> list[str]:
+    """Say what will be sent when, a line each."""
+    if not due:
+        return ["  nothing is due, as things stand"]
+    more = [f"  and {len(due) - MOST_DUE} more"] if len(due) > MOST_DUE else []
+    return [*(f"  {in_words(it, now)}" for it in due[:MOST_DUE]), *more]
 
 
 def listed(names: Iterable[str]) -> str:

@@ -100,7 +100,7 @@ class Alertmanager:
     def __init__(self, parts: Parts, hearing: Hearing) -> None:
         self._parts, self._desks, self._hearing = parts, parts.desks, hearing
         desks, self._gate = parts.desks, Gate(parts)
-        self._silences = SilenceDesk(desks.database, desks.clock, desks.playbook)
+        self._silences = SilenceDesk(desks.database, desks.clock, desks.playbook, desks.wake)
         self._readers, self._speakers = Readers(parts), Speakers(parts)
         self._started = parts.desks.clock.utc_now()
 

@@ -3,6 +3,7 @@
 import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from secrets import token_urlsafe
@@ -131,6 +132,7 @@ class Page:
             "text": reply.text,
             "table": [list(row) for row in reply.table],
             "files": [self._keep(file) for file in reply.attachments],
+            "confirm": None if reply.confirm is None else asdict(reply.confirm),
         }
 
     def _keep(self, file: Attachment) -> dict[str, Any]:

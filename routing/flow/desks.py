@@ -7,6 +7,7 @@ from typing import Any
 from routing.finding import Finding
 from routing.flow.act import IncidentDesk
 from routing.flow.current import Current
+from routing.flow.wake import Wake
 from routing.playbook import Playbook
 from routing.rules.rule import RuleGroup
 from storage.clock import Clock
@@ -27,6 +28,7 @@ class Desks:
     clock: Clock
     metrics: Metrics
     playbook: Current[Playbook]
+    wake: Wake = field(default_factory=Wake)
     rules: Current[tuple[RuleGroup, ...]] = field(default_factory=lambda: Current(()))
     examine: Callable[[], Awaitable[tuple[Finding, ...]]] | None = None
     settings: Current[Mapping[str, Any]] = field(default_factory=lambda: Current({}))

@@ -1,8 +1,9 @@
 """People silence alerts and plan windows: kept as rows, with a line on record for each."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routing.alerts.breadth import Breadth, Measure
 from routing.alerts.place import worded
 from routing.flow.current import Current
+from routing.flow.wake import Wake
 from routing.playbook import Playbook
 from storage.clock import Clock
 from storage.errors import NotAllowed, UnknownSilence
@@ -27,11 +29,15 @@ Cover = tuple[Matcher, ...]
 
 @dataclass(frozen=True, slots=True)
 class SilenceDesk:
-    """Where silences are made, extended and ended. What they do follows within a second."""
+    """Where silences are made, extended and ended; what they do follows at once.
+
+    wake: rings for whoever looks what mutes now; another process looks once a second.
+    """
 
     database: Database
     clock: Clock
     playbook: Current[Playbook]
+    wake: Wake = field(default_factory=Wake)
 
     async def breadth(self, *covers: Sequence[Matcher]) -> Breadth:
         """Say what these lists of matchers would hide of what fires now, together."""
@@ -86,7 +92,7 @@ class SilenceDesk:
         for silence, _ in wanted:
             self._check_end(silence)
         made = []
-        async with self.database.transaction() as tx:
+        async with self._changing() as tx:
             for silence, covers in wanted:
                 waits = await _still_firing(tx, covers)
                 if silence.until_resolved and not waits:
@@ -97,7 +103,7 @@ class SilenceDesk:
 
     async def extend(self, id: SilenceId, by: timedelta, *, actor: str, via: str) -> Silence:
         """Let a silence last longer; raises UnknownSilence, NotAllowed where it is over."""
-        async with self.database.transaction() as tx:
+        async with self._changing() as tx:
             before = await self._running(tx, id)
             if before.ends_at is None:
                 raise NotAllowed(f"{_named(before)} has no end")
@@ -117,7 +123,7 @@ class SilenceDesk:
         Raises UnknownSilence, and NotAllowed where it would last too long.
         """
         self._check_end(wanted)
-        async with self.database.transaction() as tx:
+        async with self._changing() as tx:
             before = await silences.by_uuid(tx, uuid)
             if before is None:
                 raise UnknownSilence(f"silence {uuid[:80]} not found")
@@ -141,7 +147,7 @@ class SilenceDesk:
 
     async def expire(self, id: SilenceId, *, actor: str, via: str) -> Silence:
         """End a silence now; raises UnknownSilence, NotAllowed where it is over."""
-        async with self.database.transaction() as tx:
+        async with self._changing() as tx:
             before, now = await self._running(tx, id), self.clock.utc_now()
             starts = min(before.starts_at, now)
             after = replace(before, starts_at=starts, ends_at=now, updated_at=now)
@@ -155,6 +161,13 @@ class SilenceDesk:
         async with self.database.reading() as tx:
             found = await hiding(tx, self.clock.utc_now())
         return [(it, count) for it, count in found if it.kind is kind]
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction; once it is committed, what mutes is looked at."""
+        async with self.database.transaction() as tx:
+            yield tx
+        self.wake.muting.set()
 
     async def _running(self, tx: AsyncConnection, id: SilenceId) -> Silence:
         found = await silences.get(tx, id)

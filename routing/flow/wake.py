@@ -79,6 +79,7 @@ class Wake:
     def __init__(self) -> None:
         self.timers = asyncio.Event()
         self.sender = asyncio.Event()
+        self.muting = asyncio.Event()
         self.changed = Changes()
 
     def committed(self, incidents: Iterable[IncidentId]) -> None:

@@ -291,7 +291,7 @@ def _time_passed(
         case EscalationDue(at, step) if (
             status is Status.TRIGGERED and at == here and step == incident.step + 1
         ):
-            return step_due(incident, "nobody answered in time")
+            return step_due(incident, "nobody answered in time" if step else "its time has come")
         case Undelivered(at, step) if (
             status is Status.TRIGGERED and at == here and step <= incident.step
         ):

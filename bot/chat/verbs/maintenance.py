@@ -64,7 +64,7 @@ async def run(ask: Ask, desks: Desks) -> Reply:
 
     Times are by the speaker's clocks. One that comes again needs an administrator.
     """
-    desk = SilenceDesk(desks.database, desks.clock, desks.playbook)
+    desk = SilenceDesk(desks.database, desks.clock, desks.playbook, desks.wake)
     match [*ask.words]:
         case ["list"]:
             return await _list(desk, desks)

@@ -5,11 +5,10 @@ from datetime import datetime
 
 from bot.chat.receipts import receipts
 from bot.chat.verb import Ask, Reply, Verb
-from bot.chat.wording import People, ago, clock_time, standing
+from bot.chat.wording import People, ago, clock_time, due_lines, standing
 from routing.delivery.words import flat, shortened
 from routing.flow.ahead import ahead_of
 from routing.flow.desks import Desks
-from routing.incidents.ahead import Due, in_words
 from routing.incidents.timeline import newest, story
 from routing.rules.verdict import REASON
 from storage.model.alert import Alert
@@ -17,7 +16,7 @@ from storage.model.incident import Incident
 from storage.model.person import Permission
 from storage.sql import alerts, audit, incidents, outbox
 
-MOST_ALERTS, MOST_LINES, MOST_DUE = 5, 15, 10
+MOST_ALERTS, MOST_LINES = 5, 15
 LONGEST_PART = 300  # characters of an alert's labels, of its summary
 
 
@@ -37,7 +36,7 @@ async def run(ask: Ask, desks: Desks) -> Reply:
         f"#{incident.id} {incident.title}",
         *_facts(incident, people, now),
         *_alerts(found),
-        *_next(incident, due, now),
+        *(["Next:", *due_lines(due, now)] if incident.status.is_open else []),
         "History:",
         *(
             f"  {clock_time(line.at, now)}  {line.text}"
@@ -75,16 +74,6 @@ def _alerts(found: Sequence[Alert]) -> list[str]:
     if len(ordered) > MOST_ALERTS:
         lines.append(f"  and {len(ordered) - MOST_ALERTS} more")
     return ["Alerts:", *lines] if lines else []
-
-
-def _next(incident: Incident, due: Sequence[Due], now: datetime) -> list[str]:
-    """Say what will be sent when; of what is over, nothing."""
-    if not incident.status.is_open:
-        return []
-    if not due:
-        return ["Next: nothing is due, as things stand"]
-    more = [f"  and {len(due) - MOST_DUE} more"] if len(due) > MOST_DUE else []
-    return ["Next:", *(f"  {in_words(it, now)}" for it in due[:MOST_DUE]), *more]
 
 
 VERB = Verb(

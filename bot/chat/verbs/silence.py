@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.chat.muting import Planned, Wish, objection, read_wish
+from bot.chat.muting import Planned, Wish, check_right, objection, read_wish
 from bot.chat.selection import ALL, MINE, chosen
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import clock_time, name_of
@@ -13,6 +13,7 @@ from routing.flow.silence import Cover, SilenceDesk
 from storage.model.labels import Fingerprint
 from storage.model.person import Permission, PersonId
 from storage.model.silence import Silence, SilenceId, SilenceKind
+from storage.sql import silences
 from storage.units import format_duration, human_duration, parse_duration
 
 HOW = (
@@ -34,12 +35,13 @@ async def run(ask: Ask, desks: Desks) -> Reply:
     `silence mine 1h` and `silence all 30m` make one for each incident, all of them or none. A
     broad one has to be confirmed, the widest need an administrator, and none lasts forever.
     """
-    desk = SilenceDesk(desks.database, desks.clock, desks.playbook)
+    desk = SilenceDesk(desks.database, desks.clock, desks.playbook, desks.wake)
     match [*ask.words]:
         case ["list"]:
             return await _list(desk, desks)
         case ["extend", number, *rest] if number.strip("#").isdigit():
-            return await _extend(ask, desk, SilenceId(int(number.strip("#")[:18])), rest)
+            id = SilenceId(int(number.strip("#")[:18]))
+            return await _extend(ask, desk, desks, id, rest)
         case ["expire" | "end", *numbers] if numbers and all(n.isdigit() for n in numbers):
             return await _expire(ask, desk, [SilenceId(int(n[:18])) for n in numbers])
     return await _make(ask, desk, desks)
@@ -141,11 +143,17 @@ async def _list(desk: SilenceDesk, desks: Desks) -> Reply:
     return Reply(f"{len(found)} {plural}; `silence expire 3` ends one.", table=(head, *rows))
 
 
-async def _extend(ask: Ask, desk: SilenceDesk, id: SilenceId, rest: list[str]) -> Reply:
+async def _extend(
+    ask: Ask, desk: SilenceDesk, desks: Desks, id: SilenceId, rest: list[str]
+) -> Reply:
     try:
         by = ask.hold or parse_duration(rest[-1].lower() if rest else "")
     except ValueError:
         return Reply(f"By how much? Say `silence extend {id} 2h`.", refused=True)
+    async with desks.database.reading() as tx:
+        before = await silences.get(tx, id)
+    # What only an administrator may hide, nobody else hides for longer.
+    check_right(ask, await desk.breadth(before.matchers), desks.playbook().limits)
     after = await desk.extend(id, by, actor=ask.person.id, via=ask.via)
     now = desk.clock.utc_now()
     end = clock_time(after.ends_at, now) if after.ends_at else "ever"

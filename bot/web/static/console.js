@@ -2,7 +2,7 @@
 /* The console page. Everything that comes from the server is put in as text, never as markup. */
 
 const TOCSIN = (() => {
-  const RETRY_MS = 250;
+  const RETRY_MS = 250, GLIDE_MS = 800; // as long as it may take to glide to the end of the feed
   const CLOSED = new Set(["resolved"]);
   const csrf = document.querySelector('meta[name="csrf"]').content;
   const at = (id) => document.getElementById(id);
@@ -10,7 +10,7 @@ const TOCSIN = (() => {
   const typed = []; // what was typed, newest last
   const you = document.querySelector('meta[name="you"]').content;
   const rooms = JSON.parse(document.querySelector('meta[name="rooms"]').content);
-  let room = rooms[0] || null, back = 0, gone = null, source = null, recall = 0;
+  let room = rooms[0] || null, back = 0, gone = null, source = null, recall = 0, gliding = 0;
 
   /* Build an element: h("p", {class: "x"}, "text", child) */
   function h(tag, attributes, ...children) {
@@ -56,7 +56,7 @@ const TOCSIN = (() => {
         h("span", { class: `state ${card.status}` }, card.status)),
       h("div", { class: "card-body" },
         card.summary ? h("p", { class: "summary" }, card.summary) : null,
-        asks, drawFacts(card), drawActions(card), drawThread(card), drawWhy(card)));
+        asks, drawFacts(card), drawActions(card), drawThread(card), drawQuestions(card)));
     return node;
   }
 
@@ -87,12 +87,15 @@ const TOCSIN = (() => {
       h("ol", {}, ...card.lines.map((line) => h("li", {}, h("time", {}, clock(line.at)), h("span", {}, line.text)))));
   }
 
-  /* Why it was told as it was, and to whom: said as a command, answered below. */
-  function drawWhy(card) {
-    return h("button", {
-      type: "button", class: "why", "data-verb": "why", "aria-label": `Why was #${card.incident} told as it was?`,
-      on: { click: (event) => press(event.currentTarget, "why", card.incident) },
-    }, "Why?");
+  /* Why it was told as it was, and what will be sent: said as commands, answered below. */
+  function drawQuestions(card) {
+    const ask = (verb, label, whole) => h("button", {
+      type: "button", class: "why", "data-verb": verb, "aria-label": whole,
+      on: { click: (event) => press(event.currentTarget, verb, card.incident) },
+    }, label);
+    return h("div", { class: "questions" },
+      ask("why", "Why?", `Why was #${card.incident} told as it was?`),
+      isOpen(card) ? ask("next", "What next?", `What will be sent next about #${card.incident}?`) : null);
   }
 
   function showCard(card) {
@@ -108,7 +111,7 @@ const TOCSIN = (() => {
     cards.set(key, { card, node });
     if (room === null) room = card.room;
     if (card.room === room) {
-      if (before && before.node.parentNode) before.node.replaceWith(node);
+      if (before && before.node.parentNode) atTheEnd(() => before.node.replaceWith(node));
       else append(node, true);
     }
     drawSide();
@@ -121,12 +124,22 @@ const TOCSIN = (() => {
   }
 
   function append(node, arriving) {
-    const feed = at("feed");
-    const atEnd = feed.scrollHeight - feed.scrollTop - feed.clientHeight < 160;
     at("empty").hidden = true;
     if (arriving) node.classList.add("arrived");
-    feed.append(node);
-    if (atEnd || arriving) feed.scrollTop = feed.scrollHeight;
+    atTheEnd(() => at("feed").append(node), arriving);
+  }
+
+  function toTheEnd() {
+    gliding = performance.now();
+    at("feed").scrollTop = at("feed").scrollHeight;
+  }
+
+  /* Change the feed; who reads its end, the newest answer, still does when a card above has grown. */
+  function atTheEnd(change, follow) {
+    const feed = at("feed");
+    const atEnd = feed.scrollHeight - feed.scrollTop - feed.clientHeight < 160 || performance.now() - gliding < GLIDE_MS;
+    change();
+    if (atEnd || follow) toTheEnd();
   }
 
   function drawSide() {
@@ -189,7 +202,7 @@ const TOCSIN = (() => {
       h("div", { class: "who" }, you, h("span", {}, "only you see this")),
       showTyped ? h("div", { class: "typed" }, text) : h("div", { class: "typed" }, `/${text}`), answer);
     append(node, false);
-    at("feed").scrollTop = at("feed").scrollHeight;
+    toTheEnd();
     try {
       drawAnswer(answer, await post("/console/say", { text, room: room || "" }));
     } catch (error) {
@@ -197,12 +210,26 @@ const TOCSIN = (() => {
       answer.replaceChildren(h("p", {}, error instanceof TypeError ? "Tocsin cannot be reached now. Say it again in a moment." : error.message));
     }
     answer.removeAttribute("aria-busy");
-    at("feed").scrollTop = at("feed").scrollHeight;
+    toTheEnd();
+  }
+
+  /* What is broad is done only when it is said again: by a button, which can be pressed once. */
+  function drawConfirm(confirm) {
+    const row = h("div", { class: "actions" },
+      h("button", { type: "button", class: "button danger", on: { click: () => answer(true) } }, confirm.label),
+      h("button", { type: "button", class: "button", on: { click: () => answer(false) } }, "Cancel"));
+    function answer(yes) {
+      row.replaceWith(h("p", { class: "settled" }, yes ? "Confirmed." : "Cancelled; nothing was done."));
+      at("sentence").focus();
+      if (yes) say(`/${confirm.sentence}`, true);
+    }
+    return row;
   }
 
   function drawAnswer(node, reply) {
     const parts = [];
-    if (reply.text) parts.push(h("p", {}, reply.text));
+    if (reply.confirm) parts.push(h("p", {}, reply.confirm.question), drawConfirm(reply.confirm));
+    else if (reply.text) parts.push(h("p", {}, reply.text));
     if (reply.table.length) {
       const [head, ...rows] = reply.table;
       parts.push(h("div", { class: "scroll", tabindex: "0" }, h("table", {},
@@ -211,7 +238,7 @@ const TOCSIN = (() => {
     }
     for (const file of reply.files) {
       if (file.is_picture) {
-        parts.push(h("img", { src: file.address, alt: file.name, on: { load: () => { at("feed").scrollTop = at("feed").scrollHeight; } } }));
+        parts.push(h("img", { src: file.address, alt: file.name, on: { load: toTheEnd } }));
       } else parts.push(h("a", { href: file.address, download: file.name }, `Download ${file.name}`));
     }
     node.replaceChildren(...(parts.length ? parts : [h("p", {}, "Done.")]));

@@ -30,6 +30,7 @@ async def test_by_labels_it_stops_what_rings_and_begins_again_at_its_end(square:
     assert reply.text == (
         'Silence 1 on service="checkout" until 14:00 UTC (2 h). It hides 1 alert now.'
     )
+    assert square.desks.wake.muting.is_set()  # whoever looks what mutes does not wait for a second
     await square.town.turn()
     assert (await square.town.incident()).status is Status.MUTED
     shown = await square.say("alerts")
@@ -105,6 +106,15 @@ async def test_the_widest_need_an_administrator(square: Square, sentence: str) -
     assert (reply.refused, reply.text.split(":")[0]) == (True, "Not allowed")
     assert any("needs the permission `admin`" in because for because in await record(square))
     assert "Silence 1 on" in (await square.say(sentence, via="cli", who=ROOT)).text
+
+
+async def test_the_widest_are_made_to_last_longer_by_administrators_alone(square: Square) -> None:
+    narrow(square)
+    await square.town.fire(*(alert(i=str(n), a="b") for n in range(5)), alert("X"))
+    await square.say("silence a=b 1h --yes", via="cli", who=ROOT)
+    reply = await square.say("silence extend 1 1h")
+    assert (reply.refused, reply.text.split(":")[0]) == (True, "Not allowed")
+    assert "until" in (await square.say("silence extend 1 1h", who=ROOT)).text
 
 
 REFUSED = [

@@ -81,6 +81,49 @@ async def test_a_card_answers_why(page: Page, serve: Serve, stage: Stage) -> Non
     assert await page.evaluate("window.hacked") is None
 
 
+async def test_a_broad_silence_is_confirmed_by_a_button(
+    page: Page, serve: Serve, stage: Stage
+) -> None:
+    playbook = stage.desks.playbook()
+    limits = replace(playbook.limits, confirm=1)
+    stage.desks.playbook.swap(replace(playbook, limits=limits))
+    now = SystemClock().utc_now()
+    some = [Alert(labels=Labels.of(alertname="Slow", i=i), starts_at=now) for i in "ab"]
+    await stage.receiver.receive(some)
+    client = await serve()
+    await stage.console.send(replace(message(), incident=1), "#alarms", "key", None)
+    await page.goto(str(client.base_url))
+    for button, last in (("Cancel", "Cancelled"), ("Hide 2 alerts", "Silence 1 on")):
+        await page.fill("#sentence", "/silence alertname=Slow 1h")
+        await page.keyboard.press("Enter")
+        await page.get_by_role("button", name=button).click()
+        await page.locator(".answer", has_text=last).wait_for()
+    assert await page.get_by_role("button", name="Hide 2 alerts").count() == 0
+    assert "This hides 2 alerts." in await page.locator(".answer").first.inner_text()
+
+
+async def test_a_card_says_what_comes_next_and_the_newest_answer_stays_in_sight(
+    page: Page, serve: Serve, stage: Stage
+) -> None:
+    await stage.receiver.receive(
+        [Alert(labels=Labels.of(alertname="Slow"), starts_at=SystemClock().utc_now())]
+    )
+    client = await serve()
+    await stage.console.send(replace(message(), incident=1), "#alarms", "key", None)
+    await page.goto(str(client.base_url))
+    await page.get_by_role("button", name="What will be sent next about #1?").click()
+    said = page.locator(".answer", has_text="#1 Slow")
+    await said.wait_for()
+    grown = replace(message(), incident=1, summary="\n".join(["it hurts"] * 60))
+    await stage.console.send(grown, "#alarms", "key", None)
+    await page.locator(".summary", has_text="it hurts").wait_for()
+    await page.wait_for_function(
+        "() => { const feed = document.getElementById('feed');"
+        " return feed.scrollHeight - feed.scrollTop - feed.clientHeight < 2; }",
+        timeout=5_000,
+    )
+
+
 async def test_a_narrow_page_does_not_scroll_sideways(
     page: Page, serve: Serve, stage: Stage
 ) -> None:
