@@ -17,13 +17,10 @@ from bot.observe_rules import rule_families
 from bot.web.alertmanager_json import SPOKEN
 from routing.flow.judge_seat import JudgeStatus
 from storage.clock import Clock, Steady
-from storage.model.incident import Status
 from storage.model.sample import Appended
 from storage.series.options import SeriesStats
 from storage.sql import incidents, outbox
 from storage.sql.database import Database
-
-OPEN = tuple(status for status in Status if status.is_open)
 
 
 class Reloads(Protocol):
@@ -80,10 +77,10 @@ class Observations:
     async def look(self) -> None:
         """Read what stands in the database; raises StorageUnavailable."""
         async with self._database.reading() as tx:
-            there = await incidents.search(tx, statuses=OPEN, limit=None)
+            there = await incidents.open_by_kind(tx)
             messages = await outbox.counts(tx)
             oldest = await outbox.oldest_waiting(tx)
-        self._incidents = Counter((it.status.value, it.severity.value) for it in there)
+        self._incidents = Counter({(s.value, of.value): n for (s, of), n in there.items()})
         self._messages = {status.value: count for status, count in messages.items()}
         self._oldest, self._looked_at = oldest, self._clock.steady()
 

@@ -55,12 +55,10 @@ async def record_rooms(
         tx, [(flight.message, receipt.provider_id) for flight, receipt in landed], moment.now
     )
     await posts.save_many(tx, [receipt.post for _, receipt in landed if receipt.post])
-    gone: list[OutboxMessage] = []
-    for _, receipt in landed:
-        if receipt.post is not None and receipt.post.asked:
-            gone += await outbox.record_carried(
-                tx, receipt.post.asked, provider_id=receipt.provider_id, sent_at=moment.now
-            )
+    named = {
+        key: it.provider_id for _, it in landed if it.post is not None for key in it.post.asked
+    }
+    gone = await owed.record_carried(tx, named, moment.now)
     new = [flight.message for flight, _ in landed if flight.post is None]
     first = [(it.incident, it.channel) for it in new if it.incident]
     await owed.bring_forward(tx, first, moment.steady)

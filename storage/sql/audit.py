@@ -26,20 +26,18 @@ async def append(
     via: str,
     what: str,
     because: str,
-) -> int:
-    """Add one fact and return its id."""
+) -> None:
+    """Add one fact."""
     fact = AuditRow(
         id=0, incident=incident, at=at, actor=actor, via=via, what=what, because=because
     )
-    return (await append_many(tx, [fact]))[0]
+    await append_many(tx, [fact])
 
 
-async def append_many(tx: AsyncConnection, facts: Sequence[AuditRow]) -> list[int]:
-    """Add facts in the order given and return their ids; the `id` they came with is ignored."""
-    if not facts:
-        return []
-    added = insert(tx, audit).returning(audit.c.id, sort_by_parameter_order=True)
-    return list((await tx.execute(added, [as_row(fact, "id") for fact in facts])).scalars())
+async def append_many(tx: AsyncConnection, facts: Sequence[AuditRow]) -> None:
+    """Add facts in the order given; the `id` they came with is ignored."""
+    if facts:
+        await tx.execute(insert(tx, audit), [as_row(fact, "id") for fact in facts])
 
 
 async def of_incident(tx: AsyncConnection, id: IncidentId, after: int = 0) -> list[AuditRow]:

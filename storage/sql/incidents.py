@@ -48,13 +48,21 @@ async def create_many(tx: AsyncConnection, new: Sequence[Incident]) -> list[Inci
     """
     if not new:
         return []
-    statement = insert(tx, incidents).returning(incidents.c.id, sort_by_parameter_order=True)
+    # SQLAlchemy would insert row by row on SQLite to have the numbers in order; they ascend there.
+    ordered = tx.dialect.name != "sqlite"
+    key = (incidents.c.id, incidents.c.group_digest)
+    statement = insert(tx, incidents).returning(*key, sort_by_parameter_order=ordered)
+    rows = [_row(incident) for incident in new]
     try:
-        found = await tx.execute(statement, [_row(incident) for incident in new])
+        found = (await tx.execute(statement, rows)).tuples().all()
     except IntegrityError as error:
         raise StaleIncident("another writer opened an incident for this group first") from error
-    ids = found.scalars().all()
-    return [replace(incident, id=id) for incident, id in zip(new, ids, strict=True)]
+    numbered = []
+    for incident, row, (id, digest) in zip(new, rows, sorted(found), strict=True):
+        if digest != row["group_digest"]:
+            raise AssertionError(f"the number {id} went to another group")
+        numbered.append(replace(incident, id=id))
+    return numbered
 
 
 async def get(tx: AsyncConnection, id: IncidentId) -> Incident:
@@ -160,6 +168,13 @@ async def search(
 async def count_open(tx: AsyncConnection) -> int:
     """Return how many incidents are not resolved."""
     return await tx.scalar(select(func.count()).select_from(incidents).where(OPEN)) or 0
+
+
+async def open_by_kind(tx: AsyncConnection) -> dict[tuple[Status, Severity], int]:
+    """Count the incidents that are not resolved, by their status and severity."""
+    kind = (incidents.c.status, incidents.c.severity)
+    rows = await tx.execute(select(*kind, func.count()).where(OPEN).group_by(*kind))
+    return {(status, severity): count for status, severity, count in rows}
 
 
 async def asked(tx: AsyncConnection, person: PersonId) -> list[Incident]:

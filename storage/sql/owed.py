@@ -1,7 +1,7 @@
 """What is owed for many incidents at once, and what became of it."""
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +61,24 @@ async def record_shown(
         for it, provider_id in sorted(shown, key=lambda pair: pair[0].id)
     ]
     await tx.execute(told, rows)
+
+
+async def record_carried(
+    tx: AsyncConnection, carried: Mapping[str, str], sent_at: datetime
+) -> list[OutboxMessage]:
+    """Note that waiting pages went out within other messages: key -> the provider's id there.
+
+    Returns those that still waited; most often there is none, and nothing is written.
+    """
+    gone = []
+    for some in chunks(sorted(carried)):
+        gone += await select_messages(tx, and_(outbox.c.key.in_(some), WAITING))
+    sent = {"status": DeliveryStatus.SENT, "provider_id": bindparam("named")}
+    told = update(outbox).where(outbox.c.id == bindparam("row"))
+    told = told.values({**sent, "sent_at": sent_at, "error": ""})
+    if gone:
+        await tx.execute(told, [{"row": it.id, "named": carried[it.key]} for it in gone])
+    return gone
 
 
 async def bring_forward(

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from sqlalchemy import URL, Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from storage.errors import ConfigError
+from storage.sql import one_hop
 from storage.sql.outages import meant
 
 MAGIC = b"SQLite format 3\0"
@@ -108,7 +110,7 @@ def _settle(folder: Path) -> None:
 
 
 def _connect(path: Path, patience: float) -> sqlite3.Connection:
-    uri = f"{_uri(path)}?mode=rw"
+    uri = f"{_uri(path)}?mode=rw"  # a file that was moved away is not silently made anew
     return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=patience)
 
 
@@ -142,11 +144,12 @@ def reader(path: Path, patience: float) -> AsyncEngine:
 def _engine(
     path: Path, patience: float, begin: str, pragmas: tuple[str, ...], *, size: int, overflow: int
 ) -> AsyncEngine:
-    # mode=rw: a file that was moved away is not silently made anew.
-    mode = {"uri": "true", "mode": "rw"}
+    async def connect() -> Any:
+        return await one_hop.Connection(partial(_connect, path, patience))
+
     engine = create_async_engine(
-        URL.create("sqlite+aiosqlite", database=_uri(path), query=mode),
-        connect_args={"isolation_level": None, "timeout": patience},
+        URL.create("sqlite+aiosqlite", database=_uri(path)),
+        async_creator=connect,
         pool_size=size,
         max_overflow=overflow,
         pool_timeout=10,

@@ -28,21 +28,17 @@ def fact(what: str, incident: IncidentId | None = ONE, hours: int = 0) -> AuditR
 async def test_a_story_is_read_in_order(database: Database) -> None:
     async with database.transaction() as tx:
         facts = [fact("opened"), fact("other", IncidentId(2)), fact("step"), fact("config", None)]
-        first, *_ = ids = await audit.append_many(tx, facts)
-        assert ids == sorted(ids)
-        last = await audit.append(
+        await audit.append_many(tx, facts)
+        await audit.append(
             tx, incident=ONE, at=NOON, actor="ada", via="sms", what="acknowledged", because="ok"
         )
-        assert await audit.append_many(tx, []) == []
+        await audit.append_many(tx, [])
     async with database.reading() as tx:
         story = await audit.of_incident(tx, ONE)
         assert [row.what for row in story] == ["opened", "step", "acknowledged"]
         assert story[0].because == "she said so\ufffd"
-        assert [row.id for row in story] == [ids[0], ids[2], last]
-        assert [row.what for row in await audit.of_incident(tx, ONE, first)] == [
-            "step",
-            "acknowledged",
-        ]
+        later = await audit.of_incident(tx, ONE, story[0].id)
+        assert [row.what for row in later] == ["step", "acknowledged"]
 
 
 async def test_between_two_times(database: Database) -> None:
