@@ -75,7 +75,8 @@ async def cleared(
     that post carried is noted as sent. A notice goes where the incident stands, and to the
     person alone where it stands nowhere.   chat: names of the channels that are chat.
     """
-    found = await incidents.get_many(tx, {it.incident for it in claimed if it.incident})
+    others = [it for it in claimed if it.purpose is not Purpose.ROOM]
+    found = await incidents.get_many(tx, {it.incident for it in others if it.incident})
     shown = {it.incident for it in claimed if it.incident and it.purpose is Purpose.ROOM}
     stands = await posts.of_incidents(tx, shown)
     flights = []

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from routing.delivery.pace import gap
 from storage.clock import Steady
 
-WIDTH, WIDER = 8, 4
+WIDTH, WIDER = 8, 8
 Place = tuple[str, str]
 """A channel and an address on it."""
 

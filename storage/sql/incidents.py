@@ -54,7 +54,7 @@ async def create_many(tx: AsyncConnection, new: Sequence[Incident]) -> list[Inci
     statement = insert(tx, incidents).returning(*key, sort_by_parameter_order=ordered)
     rows = [_row(incident) for incident in new]
     try:
-        found = (await tx.execute(statement, rows)).tuples().all()
+        found = (await tx.execute(statement, rows)).all()
     except IntegrityError as error:
         raise StaleIncident("another writer opened an incident for this group first") from error
     numbered = []
