@@ -56,7 +56,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         """Come back aware, in UTC."""
         if value is None:
             return None
-        return (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(UTC)
+        return _read(value) if isinstance(value, str) else value.astimezone(UTC)
 
 
 @lru_cache(maxsize=1_024)
@@ -64,6 +64,11 @@ def _written(value: datetime) -> str:
     """Write an aware time for SQLite; of a batch most are the same."""
     moment = value.astimezone(UTC).replace(tzinfo=None)
     return moment.isoformat(timespec="microseconds") + "Z"
+
+
+@lru_cache(maxsize=1_024)
+def _read(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 class AsText(TypeDecorator[Any]):
@@ -83,6 +88,19 @@ class AsText(TypeDecorator[Any]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002
         """Read; NULL is None."""
         return None if value is None else self.read(value)
+
+    # Text goes to both databases as it is, so these take the place of what SQLAlchemy would put
+    # together from the two above and its own type: two calls fewer for each value of each row.
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:  # noqa: ARG002
+        """Return what writes a value."""
+        write = self.write
+        return lambda value: None if value is None else write(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:  # noqa: ARG002
+        """Return what reads a text."""
+        read = self.read
+        return lambda text: None if text is None else read(text)
 
 
 def enum_text(kind: type[StrEnum]) -> AsText:
@@ -116,7 +134,19 @@ def _labels(labels: Labels) -> str:
         return _json(dict(labels))
 
 
-LabelsText = AsText(_labels, lambda text: Labels.of(json.loads(text)))
+def _read_labels(text: str) -> Labels:
+    """Read what `_labels` wrote: sorted, and free of empty values."""
+    if text == "{}":
+        return Labels()
+    import orjson  # with the first alert: 1 MiB
+
+    try:
+        return Labels(orjson.loads(text).items())
+    except ValueError:  # an escaped half of a surrogate pair
+        return Labels(json.loads(text).items())
+
+
+LabelsText = AsText(_labels, _read_labels)
 """Labels as a JSON object; its escapes carry any character, so that identity is kept."""
 
 

@@ -1,12 +1,12 @@
 """What the repository modules share: models to rows, upserts in both dialects, chunks."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, TypeVar
 
-from sqlalchemy import Table
+from sqlalchemy import Dialect, Table, null
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Item = TypeVar("Item")
@@ -43,12 +43,41 @@ async def upsert(
     if not rows:
         return
     key = [column.name for column in table.primary_key]
-    statement = insert(tx, table)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in key}
-    statement = statement.on_conflict_do_update(index_elements=key, set_=changed | more)
     ordered = sorted(rows, key=lambda row: tuple(row[name] for name in key))
+    statement = _upserting(tx.dialect, table, tuple(rows[0]), tuple(more.items()))
     for start in range(0, len(ordered), AT_ONCE):
-        await tx.execute(statement, ordered[start : start + AT_ONCE])
+        some = ordered[start : start + AT_ONCE]
+        await tx.exec_driver_sql(statement.text, [statement.values(row) for row in some])
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A statement as the driver takes it: each value's name and what writes it, in order.
+
+    SQLAlchemy does the same for each row that it is given, in twice the time.
+    """
+
+    text: str
+    columns: tuple[tuple[str, Callable[[Any], Any] | None], ...]
+
+    def values(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return a row's values, as they are written."""
+        return tuple([write(row[name]) if write else row[name] for name, write in self.columns])
+
+
+@lru_cache(maxsize=64)
+def _upserting(
+    dialect: Dialect, table: Table, names: tuple[str, ...], more: tuple[tuple[str, Any], ...]
+) -> _Statement:
+    key = [column.name for column in table.primary_key]
+    statement = import_module(f"sqlalchemy.dialects.{dialect.name}").insert(table)
+    changed = {name: statement.excluded[name] for name in names if name not in key}
+    set_ = changed | {name: null() if value is None else value for name, value in more}
+    statement = statement.on_conflict_do_update(index_elements=key, set_=set_)
+    compiled = statement.compile(dialect=dialect, column_keys=list(names))
+    types = {name: table.c[name].type.dialect_impl(dialect) for name in names}
+    writes = {name: kind.bind_processor(dialect) for name, kind in types.items()}
+    return _Statement(str(compiled), tuple((name, writes[name]) for name in compiled.positiontup))
 
 
 def chunks(items: Collection[Item]) -> Iterator[list[Item]]:
