@@ -32,7 +32,7 @@ from bot.web.ingest import Door as Gate
 from bot.web.parts import Parts
 from bot.web.speakers import Speaker, Speakers
 from routing.alerts.intervals import active_at
-from routing.alerts.route import Branch, branches_of
+from routing.alerts.route import Branch, Tree
 from routing.flow.hear import Hearing
 from routing.flow.silence import SilenceDesk
 from storage.errors import BotError, MetricsUnavailable, StorageUnavailable, UnknownSilence
@@ -139,7 +139,7 @@ class Alertmanager:
         found: dict[str, tuple[Branch, list[dict[str, Any]]]] = {}
         for _, written, branches in await self._seen(request):
             for branch in branches:
-                found.setdefault(str(branch.key), (branch, []))[1].append(written)
+                found.setdefault(branch.group, (branch, []))[1].append(written)
         every = [
             group_json(branch.key.labels, branch.key.policy, alerts)
             for _, (branch, alerts) in sorted(found.items())
@@ -152,12 +152,12 @@ class Alertmanager:
         self._readers.admit(request)
         asked, playbook = asked_of(request.query_params), self._desks.playbook()
         now = self._desks.clock.utc_now()
-        times = active_at(playbook.intervals, now)
+        times, tree = active_at(playbook.intervals, now), Tree(playbook)
         async with self._desks.database.reading() as tx:
             firing = await standing.firing(tx)
         found: list[tuple[Standing, dict[str, Any], Sequence[Branch]]] = []
         for it in firing:
-            branches = branches_of(it.alert.labels, playbook)
+            branches = tree.branches(it.alert.labels)
             seen = Seen.of(branches, times)
             if not asked.wants(it, seen):
                 continue

@@ -30,6 +30,7 @@ class GroupKey:
 class Branch:
     """One way that an alert goes: everything that the routes above it say as well.
 
+    group:  the key as incidents carry it.
     policy: as new incidents carry it, with the waits of the route.
     mute, active: names of time intervals in which it is quiet, or outside of which it is.
     path:   places of the route in the tree, from the root: `(0, 2)` is the third child of the
@@ -37,61 +38,103 @@ class Branch:
     """
 
     key: GroupKey
+    group: str
     policy: Policy
     mute: tuple[str, ...] = ()
     active: tuple[str, ...] = ()
     path: tuple[int, ...] = ()
 
 
-def branches_of(labels: Labels, playbook: Playbook) -> tuple[Branch, ...]:
-    """Return the ways that an alert with these labels goes, one at least.
+class Tree:
+    """The tree of routes with what each route inherits, for those who look up many alerts.
 
-    At each level the first route whose matchers all hold takes it, and those behind it as well
-    where it says `continue`; what none of its children takes goes by the route itself. Two ways
-    into one group are one way. Routes also see what the catalogue knows of the alert's service
-    (`owner`, `tier`). A route whose policy does not exist leads to the default one:
-    rather that than nobody.
+    Alerts that travel together are given one and the same branch.
     """
-    root = Route(matchers=(), policy=playbook.default, routes=playbook.routes)
-    found: dict[str, Branch] = {}
-    seen = playbook.catalogue.enriched(labels)
-    for path, route in _taken(root, seen, (), Route(matchers=(), policy=playbook.default)):
-        branch = _branch(path, route, labels, playbook)
-        found.setdefault(str(branch.key), branch)
-    return tuple(found.values())
+
+    def __init__(self, playbook: Playbook) -> None:
+        self._playbook = playbook
+        above = Route(matchers=(), policy=playbook.default)
+        self._root = _Node(replace(above, routes=playbook.routes), (), above)
+        self._known: dict[tuple[tuple[int, ...], str, Labels], Branch] = {}
+
+    def branches(self, labels: Labels) -> tuple[Branch, ...]:
+        """Return the ways that an alert with these labels goes, one at least.
+
+        At each level the first route whose matchers all hold takes it, and those behind it as
+        well where it says `continue`; what none of its children takes goes by the route itself.
+        Two ways into one group are one way. Routes also see what the catalogue knows of the
+        alert's service (`owner`, `tier`). A route whose policy does not exist leads to the
+        default one: rather that than nobody.
+        """
+        found: dict[str, Branch] = {}
+        for node in _taken(self._root, self._playbook.catalogue.enriched(labels)):
+            branch = self._branch(node, labels)
+            found.setdefault(branch.group, branch)
+        return tuple(found.values())
+
+    def _branch(self, node: "_Node", labels: Labels) -> Branch:
+        by = node.route.group_by or ("alertname",)
+        grouped = labels if ALL in by else labels.keep(*by)
+        key = (node.path, labels.get("alertname"), grouped)
+        if key not in self._known:
+            self._known[key] = _branch(node, labels, grouped, self._playbook)
+        return self._known[key]
 
 
-def _taken(
-    route: Route, labels: Labels, path: tuple[int, ...], above: Route
-) -> Iterator[tuple[tuple[int, ...], Route]]:
-    """Walk down; yields routes as they are with what they inherit."""
-    here = route.under(above)
+class _Node:
+    """One route with what it inherits; those below it are worked out when first looked at.
+
+    path: its place in the tree.
+    """
+
+    __slots__ = ("_below", "path", "route")
+
+    def __init__(self, route: Route, path: tuple[int, ...], above: Route) -> None:
+        self.path, self.route = path, route.under(above)
+        self._below: tuple[_Node, ...] | None = None
+
+    def below(self) -> tuple["_Node", ...]:
+        """Return its children, in order."""
+        if self._below is None:
+            each = enumerate(self.route.routes)
+            self._below = tuple(_Node(it, (*self.path, n), self.route) for n, it in each)
+        return self._below
+
+
+def _taken(node: _Node, labels: Labels) -> Iterator[_Node]:
+    """Walk down."""
     taken = False
-    for place, child in enumerate(route.routes):
-        if child.takes(labels):
+    for child in node.below():
+        if child.route.takes(labels):
             taken = True
-            yield from _taken(child, labels, (*path, place), here)
-            if not child.goes_on:
+            yield from _taken(child, labels)
+            if not child.route.goes_on:
                 break
     if not taken:
-        yield path, here
+        yield node
 
 
-def _branch(path: tuple[int, ...], route: Route, labels: Labels, playbook: Playbook) -> Branch:
+def _branch(node: _Node, labels: Labels, grouped: Labels, playbook: Playbook) -> Branch:
+    route = node.route
     name = route.policy if route.policy in playbook.policies else playbook.default
     policy = playbook.policies[name or playbook.default]
-    by = route.group_by or ("alertname",)
     own = {name: said for name in WAITS if (said := getattr(route, name)) is not None}
     if rule := playbook.flapping_of.get(labels.get("alertname")):
         own["flapping"] = rule
-    grouped = labels if ALL in by else labels.keep(*by)
+    key = GroupKey(policy=policy.name, labels=grouped)
     return Branch(
-        key=GroupKey(policy=policy.name, labels=grouped),
+        key=key,
+        group=str(key),
         policy=replace(policy, **own) if own else policy,
         mute=route.mute,
         active=route.active,
-        path=path,
+        path=node.path,
     )
+
+
+def branches_of(labels: Labels, playbook: Playbook) -> tuple[Branch, ...]:
+    """Return the ways that an alert with these labels goes, as `Tree` finds them."""
+    return Tree(playbook).branches(labels)
 
 
 def group_of(labels: Labels, playbook: Playbook) -> GroupKey:

@@ -38,6 +38,10 @@ def _fitting(alerts: Sequence[Alert]) -> Iterator[Alert]:
 
 def _trimmed(alert: Alert) -> Alert:
     """Shorten endless annotations; labels stay whole, they are what the alert is."""
+    if len(alert.annotations) <= MOST_ANNOTATIONS and all(
+        len(text) <= LONGEST_ANNOTATION for _, text in alert.annotations
+    ):
+        return alert
     kept = alert.annotations[:MOST_ANNOTATIONS]
     short = Labels((name, shortened(text, LONGEST_ANNOTATION)) for name, text in kept)
     return replace(alert, annotations=short)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from routing.alerts.flap import said
 from routing.alerts.group import urgent_first
-from routing.alerts.route import branches_of
+from routing.alerts.route import Tree
 from routing.delivery.channel import Action, Line, Message
 from routing.delivery.surroundings import (
     QUIET_AROUND,
@@ -94,9 +94,10 @@ class Scene:
     @property
     def grouped_by(self) -> Labels:
         """The labels that all its alerts agree in; none where a reload changed the routes."""
+        tree = Tree(self.playbook)
         for alert in self.alerts:
-            for way in branches_of(alert.labels, self.playbook):
-                if str(way.key) == self.incident.group:
+            for way in tree.branches(alert.labels):
+                if way.group == self.incident.group:
                     return way.key.labels
         return Labels()
 

@@ -47,7 +47,7 @@ async def with_mutes(
             mutes = now_muting.mutes.of(it.alert.labels)
             if it.fingerprint in hidden:
                 mutes = (*mutes, hidden[it.fingerprint])
-        found.append(replace(it, mutes=mutes))
+        found.append(it if it.mutes == mutes else replace(it, mutes=mutes))
     return found
 
 

@@ -12,7 +12,7 @@ from routing.alerts.group import come_to, summed_up
 from routing.alerts.intervals import Hours, active_at
 from routing.alerts.mute import by_time
 from routing.alerts.place import place_of
-from routing.alerts.route import Branch, branches_of
+from routing.alerts.route import Branch, Tree, branches_of
 from routing.alerts.trail import Scribe
 from routing.flow.carry_out import carry_out
 from routing.flow.moment import Moment
@@ -57,11 +57,12 @@ async def settle(
     times = active_at(moment.playbook.intervals, moment.now)
     held = await alert_rows.holders(tx, [it.fingerprint for it in changed])
     tidings = Tidings(defaultdict(list), defaultdict(list), {})
-    stands, scribe = [], Scribe(moment.playbook, moment.now)
+    tree, scribe = Tree(moment.playbook), Scribe(moment.playbook, moment.now)
+    stands = []
     for number, it in enumerate(changed, 1):
         if number % BREATH == 0:
             await asyncio.sleep(0)  # nobody waits for the whole of a large batch
-        ways = {str(way.key): way for way in branches_of(it.alert.labels, moment.playbook)}
+        ways = {way.group: way for way in tree.branches(it.alert.labels)}
         tidings.policies |= {group: way.policy for group, way in ways.items()}
         by_time_too = _times(it, ways.values(), times)
         every = (*it.mutes, *by_time_too)
