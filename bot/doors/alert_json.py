@@ -11,6 +11,7 @@ from storage.model.labels import Labels
 
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
 """Go's zero time: how its programs write "not set"."""
+UNSET = NEVER.replace(year=2)  # whatever zone it was written in
 
 
 def read_alert(entry: Any, source: str, now: datetime) -> Alert:
@@ -98,4 +99,4 @@ def read_time(entry: Mapping[str, Any], key: str) -> datetime | None:
         at = at.astimezone(UTC)
     except OverflowError as error:
         raise BadPayload(f"{key}: {found!r} is no time that can be") from error
-    return None if at <= NEVER.replace(year=2) else at
+    return None if at <= UNSET else at

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 from itertools import starmap
 from typing import Any, NewType, Self
@@ -22,8 +22,6 @@ class Labels(tuple[tuple[str, str], ...]):
     Build with `Labels.of`; the constructor trusts its input to be sorted and free of empty
     values (an empty value means that the label is absent, as in Prometheus).
     """
-
-    __slots__ = ()
 
     @classmethod
     def read(cls, pairs: Iterable[Iterable[str]]) -> Self:
@@ -64,7 +62,7 @@ class Labels(tuple[tuple[str, str], ...]):
         """Return these labels with `pairs` set; an empty value removes the label."""
         return Labels.of({**dict(self), **pairs})
 
-    @property
+    @cached_property
     def fingerprint(self) -> Fingerprint:
         """16 hexadecimal digits that name this set of labels; stable across runs and machines."""
         return _fingerprint(self)

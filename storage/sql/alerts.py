@@ -29,15 +29,18 @@ def _row(incident: IncidentId, alert: Alert) -> dict[str, Any]:
     return row | as_row(alert.trace) | told
 
 
-def _alert(row: Any) -> Alert:
-    return _from(dict(row._mapping))
+OWN = [
+    (place, column.name)
+    for place, column in enumerate(alerts.c)
+    if column.name not in ("incident", "fingerprint", *TRACE, *READ)
+]
+TRACED = [(place, column.name) for place, column in enumerate(alerts.c) if column.name in TRACE]
 
 
-def _from(values: dict[str, Any]) -> Alert:
-    for name in ("incident", "fingerprint", *READ):
-        del values[name]
-    trace = Trace(**{name: values.pop(name) for name in TRACE})
-    return Alert(**values, trace=trace)
+def _alert(row: Sequence[Any]) -> Alert:
+    """Read a row that begins with the table's columns, in their order."""
+    trace = Trace(**{name: row[place] for place, name in TRACED})
+    return Alert(**{name: row[place] for place, name in OWN}, trace=trace)
 
 
 async def upsert(tx: AsyncConnection, incident: IncidentId, told: Sequence[Alert]) -> None:
@@ -126,14 +129,12 @@ async def holders(
         query = select(*columns).select_from(joined).where(alerts.c.fingerprint.in_(some))
         query = query.where(or_(FIRING, OPEN)).order_by(alerts.c.incident)
         for row in await tx.execute(query):
-            values = dict(row._mapping)
-            group, status = values.pop("held_by"), values.pop("stands")
             found[row.fingerprint].append(
                 Held(
                     incident=row.incident,
-                    group=group,
-                    is_open=Status(status).is_open,
-                    alert=_from(values),
+                    group=row.held_by,
+                    is_open=Status(row.stands).is_open,
+                    alert=_alert(row),
                 )
             )
     return found
