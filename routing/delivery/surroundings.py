@@ -41,6 +41,8 @@ def service_facts(
     alerts: Sequence[Alert], catalogue: Catalogue, around: Around = QUIET_AROUND
 ) -> list[Fact]:
     """Say whose trouble it is and whom it hits; nothing where the catalogue knows none of it."""
+    if not catalogue.services:
+        return []
     known = [catalogue.services.get(name) for name in services_of(alerts, catalogue)]
     services = [service for service in known if service is not None]
     if not services:
@@ -120,7 +122,7 @@ def _changed(change: Change, opened_at: datetime) -> str:
 def service_links(alerts: Sequence[Alert], catalogue: Catalogue) -> dict[str, str]:
     """Return the catalogue's runbook and first dashboard, for alerts that name none."""
     found: dict[str, str] = {}
-    for name in services_of(alerts, catalogue):
+    for name in services_of(alerts, catalogue) if catalogue.services else ():
         service = catalogue.services.get(name)
         if service is None:
             continue

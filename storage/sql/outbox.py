@@ -7,6 +7,7 @@ that was too slow, and whose message another one took, changes nothing any more.
 from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -26,7 +27,7 @@ from storage.clock import Steady
 from storage.model.delivery import DeliveryStatus, OutboxId, OutboxMessage, Purpose
 from storage.model.incident import IncidentId
 from storage.model.person import PersonId
-from storage.sql.rows import as_row, chunks, insert
+from storage.sql.rows import as_row, chunks, insert, insert_by
 from storage.sql.schema import SENT, WAITING, outbox
 
 PURPOSES = (Purpose.PAGE, Purpose.ROOM, Purpose.NOTICE, Purpose.REPORT)
@@ -77,7 +78,12 @@ async def arm_rooms(tx: AsyncConnection, messages: Sequence[OutboxMessage]) -> N
     if not messages:
         return
     rows = {message.key: _row(message) for message in messages}
-    new = insert(tx, outbox)
+    await tx.execute(_arming(tx.dialect.name), [rows[key] for key in sorted(rows)])
+
+
+@lru_cache(maxsize=2)
+def _arming(dialect: str) -> Any:
+    new = insert_by(dialect, outbox)
     told = ("severity", "urgency", "body", "not_before", "deadline", "status", "error")
     was = outbox.c
     armed = {name: new.excluded[name] for name in told} | {
@@ -85,8 +91,7 @@ async def arm_rooms(tx: AsyncConnection, messages: Sequence[OutboxMessage]) -> N
         "attempts": case((was.leased_until.is_(None), 0), else_=was.attempts),
         "waiting_since": case((WAITING, was.waiting_since), else_=new.excluded.waiting_since),
     }
-    again = new.on_conflict_do_update(index_elements=["key"], set_=armed)
-    await tx.execute(again, [rows[key] for key in sorted(rows)])
+    return new.on_conflict_do_update(index_elements=["key"], set_=armed)
 
 
 async def claim_due(

@@ -29,8 +29,13 @@ def _names(kind: Any, without: tuple[str, ...]) -> tuple[str, ...]:
 
 def insert(tx: AsyncConnection, table: Table) -> Any:
     """Begin an INSERT that knows ON CONFLICT, in the database's own dialect."""
+    return insert_by(tx.dialect.name, table)
+
+
+def insert_by(dialect: str, table: Table) -> Any:
+    """Begin an INSERT as `insert` does, in the dialect of this name."""
     # Only the dialect in use is imported: PostgreSQL's takes 2 MiB.
-    return import_module(f"sqlalchemy.dialects.{tx.dialect.name}").insert(table)
+    return import_module(f"sqlalchemy.dialects.{dialect}").insert(table)
 
 
 async def upsert(
@@ -70,7 +75,7 @@ def _upserting(
     dialect: Dialect, table: Table, names: tuple[str, ...], more: tuple[tuple[str, Any], ...]
 ) -> _Statement:
     key = [column.name for column in table.primary_key]
-    statement = import_module(f"sqlalchemy.dialects.{dialect.name}").insert(table)
+    statement = insert_by(dialect.name, table)
     changed = {name: statement.excluded[name] for name in names if name not in key}
     set_ = changed | {name: null() if value is None else value for name, value in more}
     statement = statement.on_conflict_do_update(index_elements=key, set_=set_)
