@@ -3,19 +3,27 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 from bot.chat.identity import NotPermitted
+from bot.chat.times import read_time
 from bot.chat.verb import Ask, Confirm, Reply
+from bot.chat.wording import listed
 from bot.config.fields import parse_matcher
 from routing.alerts.breadth import Breadth
+from routing.flow.silence import SilenceDesk
 from routing.playbook import SilenceLimits
 from storage.model.labels import Matcher
 from storage.model.person import Permission
+from storage.model.silence import SilenceId
 from storage.units import parse_duration
 
-_MATCHER = re.compile(r'\s*([a-zA-Z_:][\w:]*\s*(?:=~|!~|!=|=)\s*(?:"(?:[^"\\]|\\.)*"|[^\s"]+))')
+_SIGN = r"[a-zA-Z_:][\w:]*\s*(?:=~|!~|!=|=)"
+_PLAIN = rf'[^\s"]+?(?=,\s*{_SIGN}|,?\s|,?$)'
+"""A value without quotes; a comma in front of another matcher, as Prometheus writes, ends it."""
+_MATCHER = re.compile(rf'[\s,]*({_SIGN}\s*(?:"(?:[^"\\]|\\.)*"|{_PLAIN}))')
+_BRACED = re.compile(r'\{((?:"(?:[^"\\]|\\.)*"|[^"}])*)\}(.*)')
 _WORD = re.compile(r"yes-[0-9a-f]{4}-[0-9]{1,9}")
 MOST_MATCHERS, MOST_TEAMS = 20, 8
 
@@ -35,12 +43,13 @@ class Wish:
     note: str
 
 
-def read_wish(ask: Ask) -> Wish:
+def read_wish(ask: Ask, now: datetime) -> Wish:
     """Read `team=shop job=~"api|web" 2h planned work`; raises ValueError, in words.
 
-    `FREQ=WEEKLY` is no matcher: it says how often a window comes.
+    `FREQ=WEEKLY` is no matcher: it says how often a window comes.  now: by the speaker's clocks.
     """
-    text, matchers = ask.note, []
+    braced = _BRACED.fullmatch(ask.note)
+    text, matchers = " ".join(braced.groups()) if braced else ask.note, []
     while (found := _MATCHER.match(text)) and not found[1].upper().startswith("FREQ="):
         matchers.append(parse_matcher(found[1]))
         text = text[found.end() :]
@@ -53,6 +62,9 @@ def read_wish(ask: Ask) -> Wish:
         hold, words = span, words[1:]
     until_resolved = [word.lower() for word in words[:2]] == ["until", "resolved"]
     words = words[2:] if until_resolved else words
+    if hold is None and not until_resolved and words and words[0].lower() == "until":
+        until, words = read_time(words[1:], now, "until")
+        hold = until.astimezone(UTC) - now.astimezone(UTC)
     confirmed = next((w for w in words if w == "--yes" or _WORD.fullmatch(w)), "")
     return Wish(
         matchers=tuple(matchers),
@@ -136,3 +148,27 @@ def _word(ask: Ask, planned: Planned) -> str:
     covers = sorted("\1".join(sorted(map(str, some))) for some in planned.covers)
     what = "\0".join([ask.person.id, *covers])
     return f"yes-{blake2b(what.encode(errors='replace'), digest_size=2).hexdigest()}"
+
+
+def read_numbers(words: Sequence[str]) -> list[SilenceId]:
+    """Read `3 4`, `#3,#4`; empty where anything else was said."""
+    numbers = [part.lstrip("#") for word in words for part in word.split(",") if part]
+    if not all(number.isascii() and number.isdigit() for number in numbers):
+        return []
+    return [SilenceId(int(number[:18])) for number in dict.fromkeys(numbers)]
+
+
+async def expire(ask: Ask, desk: SilenceDesk, words: Sequence[str]) -> Reply:
+    """End silences and windows now, all of them or none."""
+    ids = read_numbers(words)
+    if not ids:
+        return Reply(
+            f"Which one? `{ask.verb} list` shows them; `{ask.verb} expire 3` ends number 3.",
+            refused=True,
+        )
+    ended = await desk.expire_many(ids, actor=ask.person.id, via=ask.via)
+    named = listed([f"{it.kind} {it.id}" for it in ended])
+    are, it = ("is", "it") if len(ended) == 1 else ("are", "they")
+    return Reply(
+        f"{named[:1].upper()}{named[1:]} {are} over; what {it} hid and fires still is told now."
+    )

@@ -1,9 +1,14 @@
 """Many incidents at a time: `all`, `mine`, or by their alerts' labels (`service=checkout`)."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.chat.guess import guess
 from bot.chat.verb import Ask, Reply
+from bot.chat.wording import listed, standing
 from bot.config.fields import parse_matcher
 from routing.flow.desks import Desks
 from storage.model.alert import Alert
@@ -12,9 +17,14 @@ from storage.model.labels import Matcher
 from storage.sql import alerts, incidents
 
 ALL, MINE = "all", "mine"
+NOT_YOURS = "No open incident is yours: none that you took, none that you were asked about."
 NOTHING = "Nothing waits for your answer. `ack 12` takes incident 12."
 NONE = "No open incident is meant by that; `alerts` shows what is open."
 SIGNS = ("=", "!~")
+_APART = re.compile(
+    r'(?:"(?:[^"\\]|\\.)*"|,(?![a-zA-Z_:][\w:]*(?:=~|!~|!=|=))|[^,])+'  # one matcher, as Prometheus
+)
+MOST_TOLD, MOST_GUESSED = 5, 200
 OPEN = tuple(status for status in Status if status.is_open)
 
 
@@ -45,7 +55,7 @@ def selection(words: tuple[str, ...]) -> Selection:
         elif word.lower() == MINE and not place:
             mine = True
         elif any(sign in word for sign in SIGNS):
-            matchers.append(parse_matcher(word))
+            matchers += [parse_matcher(part) for part in _APART.findall(word.rstrip(","))]
         else:
             break
         place += 1
@@ -70,16 +80,41 @@ async def chosen(
     if not wanted:
         return ask, None
     async with desks.database.reading() as tx:
-        found = await incidents.search(tx, statuses=statuses, limit=None, newest_first=False)
-        if wanted.mine:
-            found = [it for it in found if _is_mine(it, ask)]
-        if wanted.matchers:
-            every = await alerts.of_incidents(tx, [it.id for it in found])
-            found = [it for it in found if _matches(it.id, every, wanted.matchers)]
+        found = await _found(tx, ask, wanted, statuses)
     if not found:
-        return ask, Reply(NOTHING if wanted.mine else NONE, refused=True)
+        return ask, Reply(await _none(ask, wanted, desks, statuses), refused=True)
     numbers = tuple(incident.id for incident in found)
     return replace(ask, incidents=numbers, words=wanted.words), None
+
+
+async def _found(
+    tx: AsyncConnection, ask: Ask, wanted: Selection, statuses: Collection[Status]
+) -> list[Incident]:
+    found = await incidents.search(tx, statuses=statuses, limit=None, newest_first=False)
+    if wanted.mine:
+        found = [it for it in found if _is_mine(it, ask)]
+    if wanted.matchers:
+        every = await alerts.of_incidents(tx, [it.id for it in found])
+        found = [it for it in found if _matches(it.id, every, wanted.matchers)]
+    return found
+
+
+async def _none(ask: Ask, wanted: Selection, desks: Desks, statuses: Collection[Status]) -> str:
+    """Say why nothing is meant: it is answered already, or another word was meant."""
+    if wanted.mine:
+        return NOTHING if tuple(statuses) != OPEN else NOT_YOURS
+    people, now = desks.playbook().people, desks.clock.utc_now()
+    async with desks.database.reading() as tx:
+        others = await _found(tx, ask, wanted, OPEN)
+        open_ones = await incidents.search(tx, statuses=OPEN, limit=MOST_GUESSED)
+        every = await alerts.of_incidents(tx, [it.id for it in open_ones])
+    if others:
+        said = [f"#{it.id} is {standing(it, people, now)}" for it in others[:MOST_TOLD]]
+        more = len(others) - MOST_TOLD
+        told = listed([*said, f"{more} more"] if more > 0 else said)
+        return f"Nothing of that waits for an answer: {told}."
+    known = (alert.labels for some in every.values() for alert in some)
+    return f"{NONE} {guess(wanted.matchers, known)}".strip()
 
 
 def _is_mine(incident: Incident, ask: Ask) -> bool:

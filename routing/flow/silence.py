@@ -147,14 +147,21 @@ class SilenceDesk:
 
     async def expire(self, id: SilenceId, *, actor: str, via: str) -> Silence:
         """End a silence now; raises UnknownSilence, NotAllowed where it is over."""
+        (ended,) = await self.expire_many([id], actor=actor, via=via)
+        return ended
+
+    async def expire_many(self, ids: Sequence[SilenceId], *, actor: str, via: str) -> list[Silence]:
+        """End several silences now, all of them or none; as `expire`."""
+        ended = []
         async with self._changing() as tx:
-            before, now = await self._running(tx, id), self.clock.utc_now()
-            starts = min(before.starts_at, now)
-            after = replace(before, starts_at=starts, ends_at=now, updated_at=now)
-            await silences.save(tx, after)
-            because = f"{_named(after)} ended by {actor}"
-            await self._record(tx, "ended", because, actor, via)
-        return after
+            for id in ids:
+                before, now = await self._running(tx, id), self.clock.utc_now()
+                starts = min(before.starts_at, now)
+                ended.append(replace(before, starts_at=starts, ends_at=now, updated_at=now))
+                await silences.save(tx, ended[-1])
+                because = f"{_named(ended[-1])} ended by {actor}"
+                await self._record(tx, "ended", because, actor, via)
+        return ended
 
     async def listed(self, kind: SilenceKind) -> list[tuple[Silence, int]]:
         """Return what is not over, and how many firing alerts each hides now."""

@@ -1,13 +1,13 @@
 """`maintenance`: planned times at which nobody hears of what is worked on."""
 
 import asyncio
-import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.chat.identity import require
-from bot.chat.muting import Planned, objection, read_wish
+from bot.chat.muting import Planned, expire, objection, read_wish
+from bot.chat.times import read_time
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import clock_time, name_of
 from routing.alerts.windows import check_rule, next_span, span_at
@@ -24,7 +24,6 @@ HOW = (
 )
 OFTEN = {"daily": "FREQ=DAILY", "weekly": "FREQ=WEEKLY", "monthly": "FREQ=MONTHLY"}
 OVER = "never again"
-_DAY, _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), re.compile(r"[0-9]{1,2}:[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +39,7 @@ def read_plan(text: str, now: datetime) -> Plan:
     """Read `at 2026-12-01 22:00 weekly upgrade`; raises ValueError. now: in the speaker's zone."""
     words, starts = text.split(), now
     if words and words[0].lower() == "at":
-        day = words[1] if len(words) > 1 and _DAY.fullmatch(words[1].partition("T")[0]) else ""
-        rest = words[2:] if day else words[1:]
-        if "T" in day:
-            day, _, at = day.partition("T")
-        else:
-            at, rest = (rest[0], rest[1:]) if rest else ("", [])
-        if not _TIME.fullmatch(at):
-            raise ValueError("expected a time such as `at 22:00` or `at 2026-12-01 22:00`")
-        date = day or f"{now:%Y-%m-%d}"
-        starts = datetime.fromisoformat(f"{date}T{at.zfill(5)}").replace(tzinfo=now.tzinfo)
-        starts += timedelta(days=1) if not day and starts < now else timedelta(0)
-        words = rest
+        starts, words = read_time(words[1:], now, "at")
     rule = ""
     if words and (words[0].lower() in OFTEN or words[0].upper().startswith("FREQ=")):
         rule = OFTEN.get(words[0].lower(), words[0].upper())
@@ -68,18 +56,17 @@ async def run(ask: Ask, desks: Desks) -> Reply:
     match [*ask.words]:
         case ["list"]:
             return await _list(desk, desks)
-        case ["expire" | "end", number] if number.isdigit():
-            id = SilenceId(int(number[:18]))
-            await desk.expire(id, actor=ask.person.id, via=ask.via)
-            return Reply(f"Maintenance {id} is over; what it hid and fires still is told now.")
+        case ["expire" | "end", *numbers]:
+            return await expire(ask, desk, numbers)
     return await _make(ask, desk, desks)
 
 
 async def _make(ask: Ask, desk: SilenceDesk, desks: Desks) -> Reply:
     now, limits = desks.clock.utc_now(), desks.playbook().limits
     try:
-        wish = read_wish(ask)
-        plan = read_plan(wish.note, now.astimezone(ZoneInfo(ask.person.zone)))
+        here = now.astimezone(ZoneInfo(ask.person.zone))
+        wish = read_wish(ask, here)
+        plan = read_plan(wish.note, here)
     except ValueError as fault:
         return Reply(f"{fault}.", refused=True)
     hold = wish.hold

@@ -2,24 +2,32 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from bot.chat.muting import Planned, Wish, check_right, objection, read_wish
+from bot.chat.guess import guess
+from bot.chat.muting import Planned, Wish, check_right, expire, objection, read_wish
 from bot.chat.selection import ALL, MINE, chosen
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import clock_time, name_of
 from routing.alerts.breadth import Breadth
 from routing.flow.desks import Desks
-from routing.flow.silence import Cover, SilenceDesk
+from routing.flow.silence import PAGE, Cover, SilenceDesk
 from storage.model.labels import Fingerprint
 from storage.model.person import Permission, PersonId
 from storage.model.silence import Silence, SilenceId, SilenceKind
-from storage.sql import silences
+from storage.sql import silences, standing
 from storage.units import format_duration, human_duration, parse_duration
 
 HOW = (
     "Say what and for how long: `silence service=checkout 2h planned work`, "
     "`silence 12 until resolved`, `silence mine 1h`; or `silence list`, `silence extend 3 2h`, "
     "`silence expire 3`."
+)
+EXTEND = "Which one, and by how much? `silence extend 3 2h` lets number 3 last 2 h longer."
+OVER = "That time is over; a silence ends later than it begins."
+HOW_LONG = (
+    "For how long? Say it behind what is to be quiet: `silence service=checkout 2h`, "
+    "`... until 22:00` or `... until resolved`."
 )
 NO_END = "Nothing that this covers fires now, so there is no end to wait for."
 MOST_AT_ONCE = 100
@@ -42,8 +50,10 @@ async def run(ask: Ask, desks: Desks) -> Reply:
         case ["extend", number, *rest] if number.strip("#").isdigit():
             id = SilenceId(int(number.strip("#")[:18]))
             return await _extend(ask, desk, desks, id, rest)
-        case ["expire" | "end", *numbers] if numbers and all(n.isdigit() for n in numbers):
-            return await _expire(ask, desk, [SilenceId(int(n[:18])) for n in numbers])
+        case ["expire" | "end", *numbers]:
+            return await expire(ask, desk, numbers)
+        case ["extend", *_]:
+            return Reply(EXTEND, refused=True)
     return await _make(ask, desk, desks)
 
 
@@ -54,13 +64,16 @@ async def _make(ask: Ask, desk: SilenceDesk, desks: Desks) -> Reply:
         if instead is not None:
             return instead
     try:
-        wish = read_wish(ask)
+        here = desks.clock.utc_now().astimezone(ZoneInfo(ask.person.zone))
+        wish = read_wish(ask, here)
     except ValueError as fault:
         return Reply(f"{fault}.", refused=True)
     limits, now = desks.playbook().limits, desks.clock.utc_now()
-    hold = wish.hold or (limits.longest if wish.until_resolved else None)
-    if not (wish.matchers or ask.incidents) or hold is None or hold <= timedelta(0):
+    hold = limits.longest if wish.hold is None and wish.until_resolved else wish.hold
+    if not (wish.matchers or ask.incidents):
         return Reply(HOW, refused=True)
+    if hold is None or hold <= timedelta(0):
+        return Reply(HOW_LONG if hold is None else OVER, refused=True)
     if wish.matchers:
         covers: dict[Cover, list[Fingerprint]] = {wish.matchers: []}
     else:
@@ -81,7 +94,15 @@ async def _make(ask: Ask, desk: SilenceDesk, desks: Desks) -> Reply:
         for cover, waits in covers.items()
     ]
     made = await desk.make_many(wanted, actor=ask.person.id, via=ask.via)
-    return Reply(_done(made, wish, now, hold, breadth))
+    said = _done(made, wish, now, hold, breadth)
+    return Reply(f"{said} {await _hint(wish, desks)}".strip() if not breadth.alerts else said)
+
+
+async def _hint(wish: Wish, desks: Desks) -> str:
+    """Say what may have been meant, where what fires is not."""
+    async with desks.database.reading() as tx:
+        firing = await standing.firing_after(tx, "", PAGE)
+    return guess(wish.matchers, (it.alert.labels for it in firing))
 
 
 def _silence(ask: Ask, wish: Wish, cover: Cover, now: datetime, hold: timedelta) -> Silence:
@@ -109,7 +130,8 @@ def _done(
     if not others:
         return f"Silence {first.id} on {', '.join(map(str, first.matchers))} {end}. {hides}"
     hides = hides.replace("It hides", "They hide").replace("it covers", "they cover")
-    return f"Silences {first.id} to {others[-1].id} {end}. {hides}"
+    to = "and" if len(others) == 1 else "to"
+    return f"Silences {first.id} {to} {others[-1].id} {end}. {hides}"
 
 
 def _sentence(ask: Ask, wish: Wish) -> str:
@@ -157,14 +179,7 @@ async def _extend(
     after = await desk.extend(id, by, actor=ask.person.id, via=ask.via)
     now = desk.clock.utc_now()
     end = clock_time(after.ends_at, now) if after.ends_at else "ever"
-    return Reply(f"Silence {id} lasts until {end}.")
-
-
-async def _expire(ask: Ask, desk: SilenceDesk, ids: list[SilenceId]) -> Reply:
-    for id in ids:
-        await desk.expire(id, actor=ask.person.id, via=ask.via)
-    numbers = ", ".join(map(str, ids))
-    return Reply(f"Silence {numbers} is over; what it hid and fires still is told now.")
+    return Reply(f"{after.kind.capitalize()} {id} lasts until {end}.")
 
 
 VERB = Verb(

@@ -11,6 +11,8 @@ from tests.routing.town import BOB, alert
 
 SERVICE = Matcher("service", MatchOp.EQUAL, "checkout")
 
+ODD = Matcher("a", MatchOp.REGEX, "b,c=d")
+
 
 @pytest.mark.parametrize(("words", "matchers", "everything", "mine", "left"), [
     pytest.param("all", (), True, False, "", id="all"),
@@ -18,6 +20,8 @@ SERVICE = Matcher("service", MatchOp.EQUAL, "checkout")
     pytest.param("service=checkout rolled back", (SERVICE,), False, False, "rolled back",
         id="by-a-label"),
     pytest.param("all service=checkout x", (SERVICE,), True, False, "x", id="all-of-a-label"),
+    pytest.param('service=checkout,a=~"b,c=d", x', (SERVICE, ODD), False, False, "x",
+        id="commas"),
     pytest.param("looking at all", (), False, False, "looking at all", id="a-note"),
 ])  # fmt: skip
 def test_selection(
@@ -64,4 +68,20 @@ async def test_very_many_are_answered_in_a_sentence(square: Square) -> None:
 async def test_what_is_selected_and_taken_already_is_left_alone(square: Square) -> None:
     await square.town.fire(alert(), alert("DiskFull"))
     await square.say("ack 1", who=BOB)
+    assert (await square.say("ack alertname=CheckoutSlow")).text == (
+        "Nothing of that waits for an answer: #1 is acknowledged by Bob."
+    )
     assert (await square.say("ack all")).text.startswith("#2 DiskFull")
+
+
+async def test_what_is_not_meant_is_said_by_every_verb_in_its_words(square: Square) -> None:
+    await square.town.fire(alert(service="checkout"))
+    assert (await square.say("ack service=chekout")).text == (
+        "No open incident is meant by that; `alerts` shows what is open. "
+        "No alert has service=\"chekout\"; did you mean 'checkout'?"
+    )
+    await square.say("ack mine")
+    await square.say("resolve all")
+    assert (await square.say("ack mine")).text.startswith("Nothing waits for your answer")
+    for verb in ("resolve mine", "snooze mine 1h", "silence mine 1h"):
+        assert (await square.say(verb)).text.startswith("No open incident is yours")

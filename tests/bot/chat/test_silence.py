@@ -10,7 +10,7 @@ from routing.playbook import SilenceLimits
 from storage.model.incident import Status
 from storage.sql import audit, silences
 from tests.bot.chat.conftest import Square
-from tests.routing.town import BOB, ROOT, alert, resolved
+from tests.routing.town import ADA, BOB, ROOT, alert, resolved
 
 
 def narrow(square: Square, confirm: int = 2, widest: int = 4) -> None:
@@ -81,6 +81,44 @@ async def test_listed_extended_and_ended(square: Square) -> None:
     ]
 
 
+async def test_several_are_ended_together_or_none_is(square: Square) -> None:
+    for team in "abc":
+        await square.say(f"silence team={team} 1h")
+    await square.say("maintenance team=d 1h")
+    assert (await square.say("silence expire 1 9")).text == "no silence has the number 9"
+    assert len((await square.say("silence list")).table) == 4
+    assert (await square.say("silence expire #1,#2 4")).text.startswith(
+        "Silence 1, silence 2 and maintenance 4 are over; what they hid and fires still"
+    )
+    assert (await square.say("silence expire 3")).text.startswith("Silence 3 is over; what it hid")
+
+
+async def test_until_a_time_by_the_speakers_clocks(square: Square) -> None:
+    book = square.town.playbook()
+    people = {**book.people, ADA: replace(book.people[ADA], zone="Europe/Berlin")}
+    square.town.playbook.swap(replace(book, people=people))
+    reply = await square.say("silence team=shop until 14:30 planned")
+    assert reply.text.startswith('Silence 1 on team="shop" until 13:30 UTC (1 h 30 min).')
+    tomorrow = await square.say("silence team=shop until 2026-03-03 09:00")
+    assert "until 2026-03-03 08:00 UTC (20 h)" in tomorrow.text
+    assert "until 2026-03-03 11:00 UTC" in (await square.say("silence team=x until 12:00")).text
+
+
+SLIPS = [
+    ("silence servce=checkout 1h", "No alert has the label 'servce'; did you mean 'service'?"),
+    ("silence service=chekout 1h", "No alert has service=\"chekout\"; did you mean 'checkout'?"),
+    ("silence service=mail 1h", "Nothing that it covers fires now."),
+    ("silence service=checkout,team=shop 1h", "It hides 1 alert, 1 team now."),
+    ('silence {service="checkout",team="shop"} 1h', "It hides 1 alert, 1 team now."),
+]
+
+
+@pytest.mark.parametrize(("sentence", "said"), SLIPS)
+async def test_a_slip_of_the_pen_is_seen(square: Square, sentence: str, said: str) -> None:
+    await square.town.fire(alert(service="checkout", team="shop"), alert("Disk", service="db"))
+    assert (await square.say(sentence)).text.endswith(said)
+
+
 async def test_a_broad_one_is_confirmed_with_the_word_that_was_shown(square: Square) -> None:
     narrow(square)
     await square.town.fire(*(alert(i=str(n), team=f"t{n}", a="b") for n in range(3)), alert("X"))
@@ -119,7 +157,13 @@ async def test_the_widest_are_made_to_last_longer_by_administrators_alone(square
 
 REFUSED = [
     ("silence", "Say what and for how long"),
-    ("silence team=shop", "Say what and for how long"),
+    ("silence team=shop", "For how long?"),
+    ("silence team=shop 0s", "That time is over"),
+    ("silence team=shop until 2020-01-01 08:00", "That time is over"),
+    ("silence team=shop until noon", "expected a time such as `until 22:00`"),
+    ("silence expire", "`silence list` shows them"),
+    ("silence expire all", "`silence list` shows them"),
+    ("silence extend", "Which one, and by how much?"),
     ("silence 2h", "Say what and for how long"),
     ("silence team=shop 2d", "a silence lasts 1d at most (alerts.silences.longest)"),
     ("silence team=~( 1h", "regular expression '('"),
@@ -157,7 +201,7 @@ async def test_mine_and_all_make_one_for_each_incident_at_once(square: Square) -
     await square.town.turn()
     await square.say("ack 2", who=BOB)
     reply = await square.say("silence mine 1h big work")
-    assert reply.text.startswith("Silences 1 to 2 until 13:00 UTC (1 h). They hide 2 alerts")
+    assert reply.text.startswith("Silences 1 and 2 until 13:00 UTC (1 h). They hide 2 alerts")
     assert [note for _, note in await made(square)] == ["big work"] * 2
     await square.town.turn()
     found = {it.title.split()[0]: it.status for it in await square.town.open_incidents()}
