@@ -11,6 +11,7 @@ from typing import Any
 from bot.channels.card_charts import line_chart
 from bot.channels.card_shape import Posting
 from bot.channels.json_cut import cut, weight
+from bot.channels.links import Link
 from routing.delivery.channel import Line, Message
 from routing.delivery.report import Plot
 from routing.delivery.words import ELLIPSIS, flat, web_link
@@ -47,14 +48,17 @@ JOIN, BREAK = "\u2060", "\u200b"
 """Seen by nobody: keeps two letters from being read as one sign; lets a line break there."""
 
 
-def posting(message: Message, told: int = 0, plot: Plot | None = None) -> Json:
+def posting(
+    message: Message, told: int = 0, plot: Plot | None = None, answers: Sequence[Link] = ()
+) -> Json:
     """Return what is handed to the Workflow: the card, as much of it as fits.
 
     told: the newest history line that the room has seen.   plot: what the rule watched.
+    answers: signed links, to be buttons.
     """
     chart = line_chart(plot) if plot is not None else None
     for budget in BUDGETS:
-        made = posted(_card(message, budget, told, chart))
+        made = posted(_card(message, budget, told, chart, answers))
         if size_of(made) <= MOST_BYTES:
             return checked(made)
     return short_posting(message)
@@ -79,7 +83,9 @@ def size_of(made: Json) -> int:
     return len(json.dumps(made))
 
 
-def _card(message: Message, budget: int, told: int, chart: Json | None) -> Json:
+def _card(
+    message: Message, budget: int, told: int, chart: Json | None, answers: Sequence[Link]
+) -> Json:
     links, facts = _links(message)
     body = [_ground(message, LONGEST_TITLE)]
     body += _paragraphs(message.summary.splitlines(), budget, spacing="medium")
@@ -89,7 +95,8 @@ def _card(message: Message, budget: int, told: int, chart: Json | None) -> Json:
     body += _history([line for line in message.lines if line.id > told], budget)
     if hint := _hint(message):
         body.append(paragraph(run(hint, size="small", isSubtle=True), spacing="medium"))
-    return _whole(message, body, links)
+    buttons = [_button(link.label, link.address) for link in answers]
+    return _whole(message, body, [*buttons, *links])
 
 
 def _whole(message: Message, body: list[Json], links: list[Json]) -> Json:

@@ -17,7 +17,7 @@ from typing import Literal
 from bot.channels import report_letter
 from bot.channels.email_relay import Relay
 from bot.channels.letter import Letter, written
-from bot.channels.links import AnswerLinks
+from bot.channels.links import AnswerLinks, Link
 from bot.channels.once import is_told, receipt
 from bot.channels.report_letter import ReportLetter
 from bot.config.mail_address import parse_mail_address
@@ -131,8 +131,7 @@ class Email:
     def _mail(self, message: Message, address: str, mail_id: str, before: Sequence[str]) -> bytes:
         """Write a mail. before: ids of the room's first and newest mail."""
         root = [f"<{message.thread}@{self._domain}>"] if message.thread else []
-        asks = message.purpose is Purpose.PAGE and self._links is not None
-        person = self._links.person(NAME, address) if asks and self._links else None
+        links, person = self._answers(message, address)
         letter = Letter(
             message=message,
             sender=self._options.from_address,
@@ -142,10 +141,19 @@ class Email:
             references=tuple(dict.fromkeys([*root, *before])),
             is_reply=bool(before) or bool(root and message.purpose is Purpose.NOTICE),
             at=self._clock.utc_now(),
-            links=self._links.links(message, person) if self._links and person else (),
-            person=person.name if person else "",
+            links=links,
+            person=person,
         )
         return written(letter)
+
+    def _answers(self, message: Message, address: str) -> tuple[Sequence[Link], str]:
+        """Return links that answer, and as whom; a list of readers may only say its worth."""
+        if self._links is None:
+            return (), ""
+        if message.purpose is Purpose.ROOM:
+            return self._links.room_links(message, NAME, address), "this list"
+        person = self._links.person(NAME, address)
+        return (self._links.links(message, person), person.name) if person else ((), "")
 
     async def send_report(self, report: Finished, address: str, key: str) -> Receipt:
         """Mail a report: a page with its charts, the CSV attached."""

@@ -6,6 +6,7 @@ as whoever holds their phone can.
 """
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -17,17 +18,19 @@ from routing.flow.current import Current
 from routing.playbook import Playbook
 from storage.clock import Clock
 from storage.model.incident import IncidentId
-from storage.model.person import Person, PersonId
+from storage.model.person import Permission, Person, PersonId
 from storage.sql import meta
 from storage.sql.database import Database
 
 PATH = "/answer/"
 LASTING = timedelta(hours=24)
-VERBS = ("ack", "resolve", "verdict real", "verdict false", "verdict none")
+VERDICTS = ("verdict real", "verdict false", "verdict none")
+VERBS = ("ack", "resolve", *VERDICTS)
 """What a link may say; whatever else a signature were to stand under is refused."""
+ROOM = "room:"
 _PURPOSE = b"tocsin answer link 1\n"
 _SIGNS = 40  # hexadecimal digits of the signature: 160 bits
-_LONGEST = 400
+_LONGEST, _LONGEST_ROOM = 400, 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,28 @@ class AnswerLinks:
 
         None where people cannot reach us.
         """
+        return self._made(message, person.id, VERBS)
+
+    def room_links(self, message: Message, channel: str, room: str) -> tuple[Link, ...]:
+        """Return links by which whoever reads a room says what an alarm was worth, nothing else.
+
+        Nobody knows who opens them, and so the room is noted as the one that said it.
+        """
+        if len(room.encode(errors="replace")) > _LONGEST_ROOM:
+            return ()
+        reader = PersonId(f"{ROOM}{channel}:{room.encode(errors='replace').hex()}")
+        return self._made(message, reader, VERDICTS)
+
+    def speaker(self, answer: Answer) -> Person | None:
+        """Return who answers by a link, if anybody who is known; a room for its readers."""
+        known = self._playbook().people.get(answer.person)
+        if known is not None or not answer.person.startswith(ROOM) or answer.verb not in VERDICTS:
+            return known
+        channel, _, room = answer.person.removeprefix(ROOM).partition(":")
+        name = f"{channel.capitalize()} {bytes.fromhex(room).decode(errors='replace')}"
+        return Person(id=PersonId(name), name=name, permission=Permission.RESPOND)
+
+    def _made(self, message: Message, reader: PersonId, verbs: Sequence[str]) -> tuple[Link, ...]:
         place = self._playbook().link
         if message.incident is None or not place:
             return ()
@@ -79,14 +104,14 @@ class AnswerLinks:
                         incident=IncidentId(message.incident),
                         round=message.round,
                         verb=action.verb,
-                        person=person.id,
+                        person=reader,
                         ends=ends,
                     )
                 ),
                 danger=action.danger,
             )
             for action in message.actions
-            if action.verb in VERBS
+            if action.verb in verbs
         )
 
     def token(self, answer: Answer) -> str:

@@ -13,6 +13,7 @@ import structlog
 
 from bot.channels import cards
 from bot.channels.draws import AskPlot
+from bot.channels.links import AnswerLinks
 from bot.channels.once import is_told, receipt
 from bot.channels.report_card import report_posting
 from bot.channels.teams_errors import WORKFLOW, Answer, explained
@@ -47,10 +48,15 @@ class Teams:
         self._rooms = options.rooms
         self._threads = Threads()
         self._ask_plot: AskPlot | None = None
+        self._links: AnswerLinks | None = None
 
     def take_plots(self, ask: AskPlot) -> None:
         """Put charts of what rules watched into the cards about incidents."""
         self._ask_plot = ask
+
+    def take_links(self, links: AnswerLinks) -> None:
+        """Put links that say what an alarm was worth into the cards that say that it is over."""
+        self._links = links
 
     async def send(
         self,
@@ -71,10 +77,11 @@ class Teams:
         """Post the card; where it is refused for what it is, the least that helps."""
         what = f"Teams, room {room}"
         plot = None
+        links = self._links.room_links(message, NAME, room) if self._links else ()
         if self._ask_plot is not None and message.incident is not None:
             plot = await self._ask_plot(message.incident)
         try:
-            card = cards.posting(message, told, plot)
+            card = cards.posting(message, told, plot, links)
         except ValueError:
             log.exception("card not fit for Teams", incident=message.incident, room=room)
             card = cards.short_posting(message)

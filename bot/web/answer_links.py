@@ -119,7 +119,7 @@ class AnswerPage:
             return _TOO_MANY
         if self._links.is_over(answer):
             return _ended(answer, self._desks.clock)
-        person = self._desks.playbook().people.get(answer.person)
+        person = self._links.speaker(answer)
         if person is None:
             return _NOBODY
         try:

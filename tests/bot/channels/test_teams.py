@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
+from bot.channels.links import AnswerLinks
 from bot.channels.retry_after import seconds
 from bot.channels.teams import CHANNEL, Teams, TeamsOptions, faults
 from bot.config.secret import Secret
 from routing.delivery.channel import Line, Message, Rejected, TryLater
 from routing.delivery.compose import ACTIONS
+from routing.flow.current import Current
+from routing.playbook import Playbook
 from storage.model.alert import Severity
 from storage.model.delivery import Post, Purpose
 from storage.model.incident import IncidentId, Status
+from tests.fakes import ManualClock
 from tests.vendors.faults import Failure, Fault
 from tests.vendors.teams import TeamsServer
 
@@ -239,3 +243,29 @@ def test_an_address_is_judged_by_its_kind(address: str, fault: str) -> None:
         assert fault in text
         assert "expected" in text
         assert "very-secret" not in text
+
+
+async def test_a_card_that_says_it_is_over_asks_what_it_was_worth(
+    server: TeamsServer, teams: Teams
+) -> None:
+    playbook = Playbook(
+        people={}, oncall={}, policies={}, default="", link="https://tocsin.example.com"
+    )
+    teams.take_links(AnswerLinks("secret", Current(playbook), ManualClock()))
+    await teams.send(OPEN, "ops", KEY, None)
+    over = replace(
+        OPEN,
+        status=Status.RESOLVED,
+        actions=ACTIONS[Status.RESOLVED],
+        stages=("resolved.1772452800",),
+    )
+    await teams.send(over, "ops", KEY, None)
+    first, last = (run.card["actions"] for run in server.runs)
+    assert [button["title"] for button in first] == ["Open #42"]
+    assert [button["title"] for button in last] == [
+        "Real alarm",
+        "False alarm",
+        "No action needed",
+        "Open #42",
+    ]
+    assert last[1]["url"].startswith("https://tocsin.example.com/answer/42.0.verdict-false.")

@@ -321,3 +321,53 @@ async def test_the_mail_that_says_it_is_over_asks_what_it_was_worth(
 async def test_a_forged_verdict_is_none(client: httpx.AsyncClient, links: AnswerLinks) -> None:
     for verb in ("verdict maybe", "reload", "verdict-real"):
         assert (await client.post(link(links, verb))).status_code in (403, 404)
+
+
+async def test_mails_that_say_it_is_over_carry_the_question_to_those_asked_and_to_lists(
+    stage: Stage, links: AnswerLinks, client: httpx.AsyncClient
+) -> None:
+    incident = await an_incident(stage)
+    async with Relay() as relay:
+        options = EmailOptions(
+            host="127.0.0.1", port=relay.port, tls="off", from_address="tocsin@example.com"
+        )
+        email = Email(options)
+        email.take_links(links)
+        sender = Sender(
+            stage.database,
+            stage.desks.clock,
+            {"email": (CHANNEL, email)},
+            stage.desks.playbook,
+            Wake(),
+            "tests",
+        )
+        await sender.send_due()
+        await stage.desks.incidents.apply(incident.id, Resolve(by=EVE), actor=EVE, via="console")
+        await sender.send_due()
+        await email.close()
+    newest = {taken.to[0]: taken for taken in relay.taken}
+    said = rf"^(Real alarm|False alarm|No action needed): {PUBLIC}(/answer/\S+)$"
+    of_ada = dict(re.findall(said, newest[ADDRESS].text(), re.MULTILINE))
+    of_list = dict(re.findall(said, newest[LIST].text(), re.MULTILINE))
+    assert list(of_ada) == list(of_list) == ["Real alarm", "False alarm", "No action needed"]
+    await client.post(of_ada["Real alarm"])
+    assert (await incident_of(stage)).verdict_by == ADA
+    assert f"False alarm as Email {LIST}" in (await client.get(of_list["False alarm"])).text
+    await client.post(of_list["False alarm"])
+    after = await incident_of(stage)
+    assert (after.verdict, after.verdict_by) == (Verdict.FALSE, f"Email {LIST}")
+
+
+async def test_a_room_says_what_an_alarm_was_worth_and_nothing_else(
+    stage: Stage, client: httpx.AsyncClient, links: AnswerLinks
+) -> None:
+    await an_incident(stage)
+    for verb in ("ack", "resolve"):
+        path = link(links, verb, PersonId("room:teams:6f7073"))
+        assert (await client.post(path)).status_code == 403
+    assert (await incident_of(stage)).status is Status.TRIGGERED
+    await stage.desks.incidents.apply(IncidentId(1), Resolve(by=ADA), actor=ADA, via="console")
+    path = link(links, "verdict none", PersonId("room:teams:6f7073"))
+    assert "No action needed as Teams ops" in (await client.get(path)).text
+    assert (await client.post(path)).status_code == 200
+    assert (await incident_of(stage)).verdict_by == "Teams ops"
