@@ -19,7 +19,7 @@ from storage.model.person import Permission
 from storage.model.silence import SilenceId
 from storage.units import parse_duration
 
-_SIGN = r"[a-zA-Z_:][\w:]*\s*(?:=~|!~|!=|=)"
+_SIGN = r'(?:[a-zA-Z_:][\w:]*|"(?:[^"\\]|\\.)+")\s*(?:=~|!~|!=|=)'
 _PLAIN = rf'[^\s"]+?(?=,\s*{_SIGN}|,?\s|,?$)'
 """A value without quotes; a comma in front of another matcher, as Prometheus writes, ends it."""
 _MATCHER = re.compile(rf'[\s,]*({_SIGN}\s*(?:"(?:[^"\\]|\\.)*"|{_PLAIN}))')

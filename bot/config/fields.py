@@ -106,24 +106,39 @@ def _url(value: Any) -> str:
     return written.rstrip("/")
 
 
-_MATCHER = re.compile(r'\s*([a-zA-Z_:][\w:]*)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^\s"]+)\s*')
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_MATCHER = re.compile(
+    rf"""\s*({_QUOTED}|[^\s{{}}!=~,\\"'`]+)\s*(=~|!~|!=|=)\s*({_QUOTED}|[^\s"]+)\s*""", re.DOTALL
+)
+_ESCAPES = {"n": "\n", '"': '"', "\\": "\\"}
 
 
 def parse_matcher(text: str) -> Matcher:
-    """Read `severity="critical"`, `team!="shop"`, `job=~"api|web"`; raises ValueError."""
+    r"""Read `severity="critical"`, `team!="shop"`, `job=~"api\d+"`; raises ValueError.
+
+    As in Alertmanager: a name of any letters may stand in quotes, and a backslash before any but
+    a quote, a backslash and an n stands for itself: patterns are full of them.
+    """
     found = _MATCHER.fullmatch(text)
     if not found:
         raise ValueError(
             f"found {text[:80]!r}; expected a matcher such as "
             'severity="critical", team!="shop" or job=~"api|web"'
         )
-    name, op, value = found.groups()
-    if value.startswith('"'):
-        value = re.sub(r"\\(.)", lambda m: {"n": "\n"}.get(m[1], m[1]), value[1:-1])
+    name, op, value = _plain(found[1]), found[2], _plain(found[3])
+    if not name:
+        raise ValueError(f"found {text[:80]!r}; expected the name of a label in front")
     try:
         return Matcher(name, MatchOp(op), value)
     except QueryError as error:
         raise ValueError(f"{error}; expected a pattern in RE2's dialect") from error
+
+
+def _plain(written: str) -> str:
+    """Take the quotes off a text that has them."""
+    if not written.startswith('"'):
+        return written
+    return re.sub(r"\\(.)", lambda m: _ESCAPES.get(m[1], m[0]), written[1:-1], flags=re.DOTALL)
 
 
 def _matcher(value: Any) -> Matcher:

@@ -10,14 +10,14 @@ from starlette.datastructures import QueryParams
 from bot.config.fields import parse_matcher
 from bot.doors.alert_json import read_texts, read_time, readable
 from bot.ingest.format import BadPayload
-from bot.web.alertmanager_json import matcher_of
+from bot.web.alertmanager_json import EQUAL, matcher_of
 from routing.alerts.dedupe import as_told
 from routing.alerts.intervals import Hours
 from routing.alerts.mute import by_time
 from routing.alerts.route import Branch
 from storage.errors import QueryError
 from storage.model.alert import Alert, Origin
-from storage.model.labels import Labels, Matcher, MatchOp
+from storage.model.labels import Matcher, MatchOp
 from storage.model.silence import MuteKind, Silence, SilenceId
 from storage.model.standing import Standing
 
@@ -59,8 +59,8 @@ class AskedFor:
         """Say whether an alert is asked for."""
         kinds = {mute.kind for mute in it.mutes}
         is_inhibited = MuteKind.INHIBITED in kinds
-        is_silenced = bool(kinds - {MuteKind.INHIBITED})
-        is_heard = not (kinds or seen.times)
+        is_silenced = not kinds.isdisjoint((MuteKind.SILENCE, MuteKind.MAINTENANCE))
+        is_heard = not (is_silenced or is_inhibited or seen.times)
         return (
             (self.active or not is_heard)
             and (self.silenced or not is_silenced)
@@ -75,10 +75,13 @@ class AskedFor:
         return self.receiver is None or self.receiver.matches_value(policy)
 
     def wants_silence(self, silence: Silence) -> bool:
-        """Say whether a silence is asked for: its own matchers are looked at as labels."""
-        own = Labels.of({matcher.name: matcher.value for matcher in silence.matchers})
+        """Say whether a silence is asked for: it must itself have every matcher that is named.
+
+        Taken as a question about labels, `team!="x"` would mean nearly every silence, and who
+        expires what was listed would end them all.
+        """
         by_creator = not self.creators or silence.created_by in self.creators
-        return by_creator and all(matcher.matches(own) for matcher in self.filters)
+        return by_creator and all(matcher in silence.matchers for matcher in self.filters)
 
 
 def asked_of(query: QueryParams) -> AskedFor:
@@ -169,7 +172,7 @@ def _matchers(told: Any) -> tuple[Matcher, ...]:
             found.append(matcher_of(entry if isinstance(entry, dict) else {}))
         except (BadPayload, QueryError) as error:
             raise BadPayload(f"matchers[{place}]: {error}") from error
-    if all(matcher.matches_value("") for matcher in found):
+    if all(matcher.op in EQUAL and matcher.matches_value("") for matcher in found):
         raise BadPayload("matchers: at least one matcher must not match the empty string")
     return tuple(found)
 

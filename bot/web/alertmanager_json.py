@@ -96,7 +96,7 @@ def matcher_of(told: Mapping[str, Any]) -> Matcher:
         raise BadPayload("value: expected a text")
     if not isinstance(is_regex, bool):
         raise BadPayload("isRegex: expected true or false")
-    is_equal = told.get("isEqual", True)
+    is_equal = True if told.get("isEqual") is None else told["isEqual"]
     if not isinstance(is_equal, bool):
         raise BadPayload("isEqual: expected true or false")
     signs = {

@@ -1,5 +1,6 @@
 """Labels of a series or an alert, their fingerprint, and matchers over them."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +15,8 @@ from storage.errors import QueryError
 
 Fingerprint = NewType("Fingerprint", str)
 NAME = "__name__"
+_PLAIN = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+"""Names that need no quotes."""
 
 
 class Labels(tuple[tuple[str, str], ...]):
@@ -152,4 +155,5 @@ class Matcher:
         return self.matches_value(labels.get(self.name))
 
     def __str__(self) -> str:
-        return f'{self.name}{self.op.value}"{_escape(self.value)}"'
+        name = self.name if _PLAIN.fullmatch(self.name) else f'"{_escape(self.name)}"'
+        return f'{name}{self.op.value}"{_escape(self.value)}"'

@@ -42,6 +42,15 @@ async def test_by_labels_it_stops_what_rings_and_begins_again_at_its_end(square:
     assert (await square.town.incident()).status is Status.TRIGGERED
 
 
+async def test_a_matcher_is_taken_as_it_is_written(square: Square) -> None:
+    await square.town.fire(alert(i="db1"), alert(i="dbd"))
+    reply = await square.say(r'silence i=~"db\d" "host.name"!="x" 2h planned')
+    assert "It hides 1 alert now" in reply.text
+    async with square.town.database.reading() as tx:
+        [made] = await silences.search(tx)
+    assert [str(it) for it in made.matchers] == [r'i=~"db\\d"', '"host.name"!="x"']
+
+
 async def test_until_resolved_ends_with_the_last_alert_that_it_covered(square: Square) -> None:
     await square.town.fire(alert(i="1"), alert(i="2"))
     reply = await square.say("silence 1 until resolved known fault")

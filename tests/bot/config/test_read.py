@@ -207,7 +207,24 @@ def test_loopback_is_this_machine(host: str, loopback: bool) -> None:
 
 @pytest.mark.parametrize(("text", "value"), [
     ('a="b"', "b"), ("a=b", "b"), ('a = "b c"', "b c"), ('a=""', ""),
-    (r'a="b\"c\\d\n"', 'b"c\\d\n'),
+    (r'a="b\"c\\d\n"', 'b"c\\d\n'), (r'a=~"web\d+\.prod"', r"web\d+\.prod"),
+    (r"a=~web\d+", r"web\d+"), ('a="b\nc"', "b\nc"),
 ])  # fmt: skip
-def test_matchers_are_written_as_in_prometheus(text: str, value: str) -> None:
+def test_matchers_are_written_as_in_alertmanager(text: str, value: str) -> None:
     assert parse_matcher(text).value == value
+
+
+@pytest.mark.parametrize(("text", "name"), [
+    ('"service.name"="x"', "service.name"), ("service.name=x", "service.name"),
+    ('"a \\"b\\" ="="x"', 'a "b" ='), ("ключ!=x", "ключ"),
+])  # fmt: skip
+def test_any_name_of_a_label_can_be_written(text: str, name: str) -> None:
+    found = parse_matcher(text)
+    assert found.name == name
+    assert parse_matcher(str(found)) == found
+
+
+@pytest.mark.parametrize("text", ['""="x"', "a b=x", "{a=x", "a,b=x", "=x"])
+def test_what_names_no_label_is_no_matcher(text: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        parse_matcher(text)

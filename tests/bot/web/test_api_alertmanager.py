@@ -9,10 +9,11 @@ import httpx
 import pytest
 
 from routing.alerts.inhibit import InhibitRule
+from routing.alerts.intervals import Times
 from routing.flow.hear import Hearing
 from routing.flow.quiet import QuietKeeper
 from routing.flow.wake import Wake
-from routing.playbook import Playbook
+from routing.playbook import Playbook, Route
 from storage.model.labels import Matcher, MatchOp
 from tests.bot.web.conftest import ADA, Serve, Stage
 
@@ -139,12 +140,38 @@ async def test_a_silence_from_its_beginning_to_its_end(opened: Open, stage: Stag
     listed = (await client.get("/api/v2/silences")).json()
     assert [it["status"]["state"] for it in listed] == ["active", "expired"]
     assert [it["comment"] for it in listed] == ["planned", "takes longer"]
-    assert len((await client.get('/api/v2/silences?filter=team="y"')).json()) == 1
+    for query, count in (('team="y"', 1), ('team!="y"', 0), ('team=~"y|z"', 0), ('other=""', 0)):
+        asked = {"filter": query}
+        assert len((await client.get("/api/v2/silences", params=asked)).json()) == count, query
     for _ in range(2):
         gone = await client.delete(f"/api/v2/silence/{other.json()['silenceID']}")
         assert gone.status_code == 200
     await settle(stage)
     assert len((await client.get("/api/v2/alerts?silenced=false")).json()) == 2
+
+
+async def test_a_route_that_is_not_heard_now_is_no_silence(opened: Open, stage: Stage) -> None:
+    muted = Route(matchers=(), policy="ops", group_by=("...",), mute=("always",), goes_on=True)
+    ways = (muted, Route(matchers=(), policy="ops"))
+    with_playbook(stage, routes=ways, intervals={"always": (Times(),)})
+    client = await opened()
+    await client.post("/api/v2/alerts", json=[alert()])
+    await settle(stage)
+    for query in ("silenced=false", "inhibited=false", "muted=false", "active=true"):
+        assert len((await client.get(f"/api/v2/alerts?{query}")).json()) == 1, query
+    assert (await client.get("/api/v2/alerts?active=false")).json() == []
+
+
+async def test_a_silence_may_name_what_it_leaves_out(opened: Open) -> None:
+    client = await opened()
+    but = {"name": "severity", "value": "critical", "isRegex": False, "isEqual": False}
+    made = await client.post("/api/v2/silences", json=silence("a=b", matchers=[but]))
+    assert made.status_code == 200
+    uuid = made.json()["silenceID"]
+    assert (await client.get(f"/api/v2/silence/{uuid}")).json()["matchers"] == [but]
+    unsaid = {"name": "a", "value": "b", "isRegex": False, "isEqual": None}
+    made = await client.post("/api/v2/silences", json=silence("a=b", matchers=[unsaid]))
+    assert made.status_code == 200
 
 
 async def test_inhibition_names_who_hides(opened: Open, stage: Stage) -> None:
