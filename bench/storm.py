@@ -48,9 +48,13 @@ ROWS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storm:
-    """What one storm took: seconds, CPU seconds, MiB; `again` is that of the known ones."""
+    """What one storm took: seconds, CPU seconds, MiB; `again` is that of the known ones.
+
+    first: until the first notification came.  told: until all was told.
+    """
 
     posted: float
+    first: float
     told: float
     cpu: float
     rss: float
@@ -69,7 +73,7 @@ async def storm(side: Side, row: Row, folder: Path) -> Storm:
             await asyncio.sleep(1.0)
             before, began = weigh(program.pid).cpu, time.monotonic()
             posted = await post(program.address, waiting)
-            last, calls = await _told(hook, row.count)
+            said = await _told(hook, row.count)
             after = weigh(program.pid)
             again = again_cpu = 0.0
             if row.again:
@@ -80,24 +84,25 @@ async def storm(side: Side, row: Row, folder: Path) -> Storm:
                 again_cpu = weigh(program.pid).cpu - cpu
     return Storm(
         posted=posted.took,
-        told=last - began,
+        first=said["first"] - began,
+        told=said["last"] - began,
         cpu=after.cpu - before,
         rss=after.rss,
-        calls=calls,
+        calls=int(said["calls"]),
         again=again,
         again_cpu=again_cpu,
     )
 
 
-async def _told(hook: Program, count: int) -> tuple[float, int]:
-    """Wait until all are told; return when the last notification came, and how many came."""
+async def _told(hook: Program, count: int) -> dict[str, float]:
+    """Wait until all are told; return what the program that is told counted."""
     end = time.monotonic() + PATIENCE
     async with aiohttp.ClientSession() as session:
         while True:
             async with session.get(f"{hook.address}/") as answer:
-                said = await answer.json()
+                said: dict[str, float] = await answer.json()
             if said["alerts"] >= count:
-                return said["last"], said["calls"]
+                return said
             if time.monotonic() > end:
                 raise RuntimeError(f"only {said} of {count} after {PATIENCE:g} s")
             await asyncio.sleep(0.05)
@@ -110,6 +115,7 @@ def told(found: Sequence[tuple[Row, Storm, Storm]]) -> str:
     for row, ours, theirs in found:
         each = [
             ("posted, s", ours.posted, theirs.posted),
+            ("first notification, s", ours.first, theirs.first),
             ("all told, s", ours.told, theirs.told),
             ("CPU, s", ours.cpu, theirs.cpu),
             ("RSS, MiB", ours.rss, theirs.rss),

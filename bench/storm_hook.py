@@ -3,7 +3,8 @@
     python -m bench.storm_hook PORT
 
 `GET /` answers how many alerts all groups' newest notifications tell of (those that are left out of
-one but counted in it are told of as well), how many notifications came, and when the last one did.
+one but counted in it are told of as well), how many notifications came, and when the first and the
+last one did.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ class Counter:
     def __init__(self) -> None:
         self.groups: dict[str, int] = {}
         self.calls = 0
-        self.last = 0.0
+        self.first = self.last = 0.0
 
     async def hear(self, request: web.Request) -> web.Response:
         """Take one notification."""
@@ -30,12 +31,14 @@ class Counter:
         self.groups[key] = max(count, self.groups.get(key, 0))
         self.calls += 1
         self.last = time.monotonic()
+        self.first = self.first or self.last
         return web.Response()
 
     async def tell(self, _: web.Request) -> web.Response:
         """Say how far it is."""
         told = {"alerts": sum(self.groups.values()), "groups": len(self.groups)}
-        return web.json_response({**told, "calls": self.calls, "last": self.last})
+        when = {"first": self.first, "last": self.last}
+        return web.json_response({**told, **when, "calls": self.calls})
 
     async def forget(self, _: web.Request) -> web.Response:
         """Begin again."""
