@@ -3,11 +3,11 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
 from bot.config.config import Config
-from bot.forward import Forwarder, Forwarding
 from bot.intake import Store
 from storage.clock import Clock
 from storage.metrics.local import LocalMetrics
@@ -15,6 +15,9 @@ from storage.metrics.port import Metrics
 from storage.metrics.remote import RemoteMetrics
 from storage.model.sample import Appended, Batch
 from storage.series.local import LocalSeries
+
+if TYPE_CHECKING:
+    from bot.forward import Forwarder
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +38,7 @@ class Numbers:
     pages: Metrics
     store: Store
     remote: RemoteMetrics | None = None
-    forwarder: Forwarder | None = None
+    forwarder: "Forwarder | None" = None
 
     @property
     def answered_by(self) -> str:
@@ -57,6 +60,8 @@ async def open_numbers(config: Config, series: LocalSeries, opened: AsyncExitSta
     store: Store = series
     forwarder = None
     if (section := config.storage.forward) is not None:
+        from bot.forward import Forwarder, Forwarding  # its wire format takes 2 MiB
+
         forwarder = Forwarder(section.options(), section.queue)
         opened.push_async_callback(forwarder.close)
         forwarder.start()

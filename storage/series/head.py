@@ -71,7 +71,7 @@ class Window:
         self._reach = grown(self._reach, self._chunks, FIRST_MS)
         np.maximum.at(self._reach, chunk, reached)
         slab, cell = chunk // SLAB, chunk % SLAB
-        for number in np.unique(slab).tolist():
+        for number in _distinct(slab):
             here = slab == number
             self._times[number][cell[here], place[here] % CHUNK] = times[here]
             self._values[number][cell[here], place[here] % CHUNK] = values[here]
@@ -192,13 +192,19 @@ class Mark:
         return found, chunks, fills
 
 
+def _distinct(small: npt.NDArray[Any]) -> list[int]:
+    """Return these small numbers, each once; `np.unique` would load masked arrays, 1 MiB."""
+    found: list[int] = np.flatnonzero(np.bincount(small)).tolist()
+    return found
+
+
 def _picked(
     slabs: list[npt.NDArray[Any]], chunk: npt.NDArray[Any], cell: npt.NDArray[Any]
 ) -> npt.NDArray[Any]:
     """Return one cell of each of these chunks."""
     found = np.empty(len(chunk), dtype=slabs[0].dtype if slabs else np.int64)
     slab, place = chunk // SLAB, chunk % SLAB * CHUNK + cell
-    for number in np.unique(slab).tolist():
+    for number in _distinct(slab):
         here = slab == number
         found[here] = slabs[number].ravel()[place[here]]
     return found
@@ -213,7 +219,7 @@ def _cells(slabs: list[npt.NDArray[Any]], chunk: npt.NDArray[Any], width: int) -
     first, last = int(chunk[0]), int(chunk[-1])
     if slab[0] == slab[-1] and last - first == len(chunk) - 1 and (np.diff(chunk) == 1).all():
         return slabs[int(slab[0])][first % SLAB : last % SLAB + 1, :width]
-    numbers = np.unique(slab).tolist()
+    numbers = _distinct(slab)
     cells = np.empty((len(chunk), width), dtype=slabs[0].dtype)
     for number in numbers:
         here = slab == number
@@ -261,10 +267,12 @@ class Head:
         """Take in samples that are on disk; they have been checked, no (series, time) is twice."""
         order = np.argsort(numbers, kind="stable")
         numbers, times, values = numbers[order], times[order], values[order]
-        starts = times - times % self._window_ms
+        which = times // self._window_ms
+        first = int(which.min()) if len(which) else 0
         with self.lock:
-            for start in np.unique(starts).tolist():
-                here = starts == start
+            for number in _distinct(which - first):
+                here = which == first + number
+                start = (first + number) * self._window_ms
                 window = self._open.setdefault(start, Window(start))
                 window.put(numbers[here], times[here], values[here])
             self.note_newest(numbers, times)

@@ -20,8 +20,8 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 
 from bot.ingest.format import BadPayload, TooLarge
+from bot.ingest.opentelemetry.samples import MOST_SAMPLES
 from bot.ingest.otlp import FORMAT, JSON, PROTOBUF
-from bot.ingest.otlp_samples import MOST_SAMPLES
 from storage.model.sample import STALE, Batch, is_stale
 from tests.bot.ingest.otlp_export import (
     AT,

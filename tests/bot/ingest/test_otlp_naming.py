@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.ingest.otlp_naming import label_name, metric_name
+from bot.ingest.opentelemetry.naming import label_name, metric_name
 
 
 @pytest.mark.parametrize(

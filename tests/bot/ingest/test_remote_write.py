@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.ingest.format import BadPayload, TooLarge
+from bot.ingest.prometheus.known import KnownSeries
+from bot.ingest.prometheus.write import MOST_SAMPLES, decode, read
 from bot.ingest.protos.remote_write_pb2 import Label, MetricMetadata, Sample, TimeSeries
-from bot.ingest.remote_write import MOST_SAMPLES, decode, read
-from bot.ingest.remote_write_known import KnownSeries
 from storage.model import sample as model
 from storage.model.labels import Labels
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from bot.ingest.format import TooLarge
 from bot.ingest.go_numbers import written_out
-from bot.ingest.otlp_naming import label_name, metric_name
-from bot.ingest.otlp_read import Kind, Origin, Point, Temporality, Told
+from bot.ingest.opentelemetry.naming import label_name, metric_name
+from bot.ingest.opentelemetry.read import Kind, Origin, Point, Temporality, Told
 from bot.ingest.protos.otlp_pb2 import (
     AnyValue,
     HistogramDataPoint,

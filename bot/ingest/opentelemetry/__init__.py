@@ -1,0 +1,1 @@
+"""What reads OpenTelemetry's messages: beside the formats, so that it is loaded when needed."""
