@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from routing.alerts.intervals import Hours
-from routing.alerts.mute import Mutes, by_time
+from routing.alerts.mute import Mutes, by_time_on
 from routing.alerts.place import worded
 from routing.alerts.route import Branch, branches_of
 from routing.incidents.effects import PageStep
@@ -52,7 +52,7 @@ def ways_of(labels: Labels, roster: Roster, mutes: Mutes, hours: Hours) -> tuple
     silenced = tuple(named(worded(mute), people) for mute in mutes.of(labels))
     found = []
     for branch in branches_of(labels, roster.playbook):
-        time = by_time(branch.mute, branch.active, hours)
+        time = by_time_on(branch, hours)
         quiet = (*silenced, worded(time)) if time else silenced
         severity = Severity.read(labels.get("severity"))
         steps, again = _steps(branch, severity, roster), _again(branch.policy, severity)

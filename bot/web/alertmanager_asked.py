@@ -13,7 +13,7 @@ from bot.ingest.format import BadPayload
 from bot.web.alertmanager_json import EQUAL, matcher_of
 from routing.alerts.dedupe import as_told
 from routing.alerts.intervals import Hours
-from routing.alerts.mute import by_time
+from routing.alerts.mute import by_time_on
 from routing.alerts.route import Branch
 from storage.errors import QueryError
 from storage.model.alert import Alert, Origin
@@ -38,7 +38,7 @@ class Seen:
     @classmethod
     def of(cls, branches: Sequence[Branch], hours: Hours) -> "Seen":
         """Look at the ways of an alert. hours: the time intervals that are on."""
-        mutes = [by_time(branch.mute, branch.active, hours) for branch in branches]
+        mutes = [by_time_on(branch, hours) for branch in branches]
         times = tuple(dict.fromkeys(mute.id for mute in mutes if mute)) if all(mutes) else ()
         return cls(tuple(dict.fromkeys(branch.key.policy for branch in branches)), times)
 

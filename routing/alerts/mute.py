@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from routing.alerts.covering import Index
 from routing.alerts.intervals import Hours
+from routing.alerts.route import Branch
 from routing.alerts.windows import span_at
 from storage.model.labels import Labels
 from storage.model.silence import Mute, MuteKind, Silence, SilenceKind
@@ -66,3 +67,14 @@ def by_time(mute: Sequence[str], active: Sequence[str], hours: Hours) -> Mute | 
     by = f"it is outside {', '.join(active)}" if on is None else f"the time interval {on}"
     until = hours.heard_at(mute, active)
     return Mute(kind=MuteKind.TIME, by=by, until=until, id=on or active[0])
+
+
+def by_time_on(way: Branch, hours: Hours) -> Mute | None:
+    """Say whether it is no time for a way into a group: on none of the routes that lead there.
+
+    Each of them is looked at by itself, so that a route for what is critical is heard at night
+    beside one that is not. What is heard first says until when.
+    """
+    found = [by_time(it.mute, it.active, hours) for it in (way, *way.beside)]
+    quiet = [mute for mute in found if mute]
+    return min(quiet, key=lambda it: it.until or ENDLESS) if len(quiet) == len(found) else None

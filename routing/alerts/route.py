@@ -33,6 +33,7 @@ class Branch:
     group:  the key as incidents carry it.
     policy: as new incidents carry it, with the waits of the route.
     mute, active: names of time intervals in which it is quiet, or outside of which it is.
+    beside: other ways into the same group, each with such times: heard on any is heard.
     path:   places of the route in the tree, from the root: `(0, 2)` is the third child of the
             first route; empty: no route takes the alert.
     """
@@ -43,6 +44,12 @@ class Branch:
     mute: tuple[str, ...] = ()
     active: tuple[str, ...] = ()
     path: tuple[int, ...] = ()
+    beside: tuple["Branch", ...] = ()
+
+    @property
+    def is_always_heard(self) -> bool:
+        """Whether no time of the day makes it quiet."""
+        return not (self.mute or self.active)
 
 
 class Tree:
@@ -56,21 +63,33 @@ class Tree:
         above = Route(matchers=(), policy=playbook.default)
         self._root = _Node(replace(above, routes=playbook.routes), (), above)
         self._known: dict[tuple[tuple[int, ...], str, Labels], Branch] = {}
+        self._joined: dict[tuple[tuple[tuple[int, ...], ...], str], Branch] = {}
 
     def branches(self, labels: Labels) -> tuple[Branch, ...]:
         """Return the ways that an alert with these labels goes, one at least.
 
         At each level the first route whose matchers all hold takes it, and those behind it as
         well where it says `continue`; what none of its children takes goes by the route itself.
-        Two ways into one group are one way. Routes also see what the catalogue knows of the
-        alert's service (`owner`, `tier`). A route whose policy does not exist leads to the
-        default one: rather that than nobody.
+        Two ways into one group are one way: the first that is heard at any time, else the first.
+        Routes also see what the catalogue knows of the alert's service (`owner`, `tier`). A route
+        whose policy does not exist leads to the default one: rather that than nobody.
         """
-        found: dict[str, Branch] = {}
+        found: dict[str, tuple[Branch, ...]] = {}
         for node in _taken(self._root, self._playbook.catalogue.enriched(labels)):
             branch = self._branch(node, labels)
-            found.setdefault(branch.group, branch)
-        return tuple(found.values())
+            found[branch.group] = (*found.get(branch.group, ()), branch)
+        return tuple(self._one(ways) for ways in found.values())
+
+    def _one(self, ways: tuple[Branch, ...]) -> Branch:
+        """Make one of the ways into a group."""
+        if len(ways) == 1:
+            return ways[0]
+        if heard := next((it for it in ways if it.is_always_heard), None):
+            return heard
+        key = tuple(it.path for it in ways), ways[0].group
+        if key not in self._joined:
+            self._joined[key] = replace(ways[0], beside=ways[1:])
+        return self._joined[key]
 
     def _branch(self, node: "_Node", labels: Labels) -> Branch:
         by = node.route.group_by or ("alertname",)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.alerts.group import come_to, summed_up
 from routing.alerts.intervals import Hours, active_at
-from routing.alerts.mute import by_time
+from routing.alerts.mute import by_time_on
 from routing.alerts.place import place_of
 from routing.alerts.route import Branch, Tree, branches_of
 from routing.alerts.trail import Scribe
@@ -106,7 +106,7 @@ def _times(it: Standing, ways: Iterable[Branch], times: Hours) -> tuple[Mute, ..
     """Return the times of the day that mute an alert on any of its ways, each once."""
     if not it.alert.is_firing:
         return ()
-    found = (by_time(way.mute, way.active, times) for way in ways)
+    found = (by_time_on(way, times) for way in ways)
     return tuple(dict.fromkeys(mute for mute in found if mute))
 
 
@@ -117,7 +117,7 @@ def _mute_in(
     if mutes:
         return mutes[0]
     way = ways.get(group)
-    return by_time(way.mute, way.active, times) if way else None
+    return by_time_on(way, times) if way else None
 
 
 def _opened(

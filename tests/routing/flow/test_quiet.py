@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from routing.alerts.inhibit import InhibitRule
-from routing.alerts.intervals import Range, Times
+from routing.alerts.intervals import Range, Times, active_at
+from routing.alerts.mute import by_time_on
+from routing.alerts.route import branches_of
 from routing.incidents.events import Acknowledge
 from routing.playbook import Route
 from storage.model.alert import Alert
@@ -193,6 +196,35 @@ async def test_a_route_is_quiet_in_its_time_and_tells_at_its_end(here: Town) -> 
     )
     await here.turn(200, by=30)
     assert len(await here.open_incidents()) == 2
+
+
+async def test_what_a_route_further_down_hears_is_heard_though_another_is_quiet(here: Town) -> None:
+    """Nothing of the shop at lunch, but what is critical at any time: both lead into one group."""
+    lunch = Times(minutes=(Range(720, 750),))
+    quiet = Route(
+        matchers=(equals("team", "shop"),), policy="default", mute=("lunch",), goes_on=True
+    )
+    urgent = Route(matchers=(equals("severity", "critical"),), policy="default")
+    routes = (quiet, urgent)
+    here.playbook.swap(replace(here.playbook(), routes=routes, intervals={"lunch": (lunch,)}))
+    await here.fire(alert(team="shop"), alert("Slow", "warning", team="shop"))
+    await here.turn()
+    assert [it.title for it in await here.open_incidents()] == ["CheckoutSlow team=shop"]
+
+
+def test_two_routes_into_one_group_are_quiet_only_while_both_are(here: Town) -> None:
+    spans = {"first": (720, 750), "second": (740, 760)}
+    intervals = {name: (Times(minutes=(Range(*it),)),) for name, it in spans.items()}
+    routes = tuple(
+        Route(matchers=(), policy="default", mute=(name,), goes_on=True) for name in spans
+    )
+    (way,) = branches_of(alert().labels, replace(here.playbook(), routes=routes))
+    at = partial(active_at, intervals)
+    heard = [by_time_on(way, at(NOON + timedelta(minutes=n))) is None for n in (10, 25, 45)]
+    assert heard == [True, False, True]  # 12:10, 12:25, 12:45
+    mute = by_time_on(way, at(NOON + timedelta(minutes=25)))
+    assert mute
+    assert mute.until == NOON + timedelta(minutes=30)
 
 
 async def test_a_window_that_comes_again_stops_what_rings_and_looks_again(here: Town) -> None:
