@@ -71,6 +71,8 @@ def found_lines(found: Found, now: datetime, *, even: bool) -> list[str]:
 def overview_lines(seen: Overview, people: People, now: datetime) -> list[str]:
     """Tell what is not heard now, and what lately was not."""
     lines = [f"{_counted(seen.firing)} firing, {seen.muted or 'none'} of that muted."]
+    if not seen.firing:
+        lines = ["Nothing fires."]
     for hidden, example in seen.hidden:
         told = f"{_counted(hidden.count)}: {muted_by(hidden, people, now)}"
         lines.append(f"{INDENT}{told}; such as {alert_name(example)}")

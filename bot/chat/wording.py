@@ -107,8 +107,10 @@ def _refusal(number: IncidentId, refusal: BotError, people: People) -> str:
     return text if text.startswith(f"#{number}") else f"#{number}: {text}"
 
 
-def due_lines(due: Sequence[Due], now: datetime) -> list[str]:
+def due_lines(incident: Incident, due: Sequence[Due], now: datetime) -> list[str]:
     """Say what will be sent when, a line each."""
+    if not due and incident.status is Status.MUTED:
+        return ["  when nothing mutes it any more, if it fires still: step 1 of its policy"]
     if not due:
         return ["  nothing is due, as things stand"]
     more = [f"  and {len(due) - MOST_DUE} more"] if len(due) > MOST_DUE else []

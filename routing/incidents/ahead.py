@@ -7,6 +7,7 @@ from datetime import datetime
 from routing.delivery.words import lasting, listed
 from routing.incidents.effects import PageStep
 from routing.incidents.flapping import is_held_open
+from routing.incidents.timeline import named
 from routing.oncall.expand import Roster, rings_of
 from routing.playbook import Playbook
 from storage.clock import Steady
@@ -81,7 +82,8 @@ def _escalated(incident: Incident, step: int, at: datetime, roster: Roster) -> I
 def _from_the_start(incident: Incident, at: datetime, roster: Roster) -> Iterator[Due]:
     """Say whom the first step asks, now or after its delay."""
     if incident.muted:
-        yield Due(at=at, what=f"nobody is asked: muted, {incident.muted}")
+        muted = named(incident.muted, roster.playbook.people)
+        yield Due(at=at, what=f"nobody is asked if it is muted still, {muted}")
         return
     delay = incident.policy.steps[0].after if incident.severity.escalates else at - at
     yield from _asked(incident, 0, at + delay, replace(roster, now=at + delay))

@@ -53,9 +53,10 @@ async def run(ask: Ask, desks: Desks) -> Reply:
     Times are by the speaker's clocks. One that comes again needs an administrator.
     """
     desk = SilenceDesk(desks.database, desks.clock, desks.playbook, desks.wake)
+    if ask.words == ("list",):
+        return await _list(desk, desks)
+    require(ask.person, Permission.RESPOND, "`maintenance`")
     match [*ask.words]:
-        case ["list"]:
-            return await _list(desk, desks)
         case ["expire" | "end", *numbers]:
             return await expire(ask, desk, numbers)
     return await _make(ask, desk, desks)
@@ -152,6 +153,6 @@ VERB = Verb(
     usage="maintenance <label=value>... <duration> [at <time>] [daily|weekly|monthly|FREQ=...] "
     "[note] | list | expire <window>",
     summary="plan times at which nobody hears of what is worked on",
-    needs=Permission.RESPOND,
+    needs=Permission.VIEW,
     run=run,
 )

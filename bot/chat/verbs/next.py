@@ -31,7 +31,7 @@ async def _some(ask: Ask, desks: Desks) -> Reply:
             due = await ahead_of(tx, incident, desks.clock, desks.playbook())
             title = f"#{incident.id} {flat(incident.title)}"
             lines.append(f"{title}: {standing(incident, people, now)}")
-            lines += due_lines(due, now)
+            lines += due_lines(incident, due, now)
     return Reply("\n".join(lines))
 
 

@@ -36,7 +36,7 @@ async def run(ask: Ask, desks: Desks) -> Reply:
         f"#{incident.id} {incident.title}",
         *_facts(incident, people, now),
         *_alerts(found),
-        *(["Next:", *due_lines(due, now)] if incident.status.is_open else []),
+        *(["Next:", *due_lines(incident, due, now)] if incident.status.is_open else []),
         "History:",
         *(
             f"  {clock_time(line.at, now)}  {line.text}"

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.chat.guess import guess
+from bot.chat.identity import require
 from bot.chat.muting import Planned, Wish, check_right, expire, objection, read_wish
 from bot.chat.selection import ALL, MINE, chosen
 from bot.chat.verb import Ask, Reply, Verb
@@ -44,9 +45,10 @@ async def run(ask: Ask, desks: Desks) -> Reply:
     broad one has to be confirmed, the widest need an administrator, and none lasts forever.
     """
     desk = SilenceDesk(desks.database, desks.clock, desks.playbook, desks.wake)
+    if ask.words == ("list",):
+        return await _list(desk, desks)
+    require(ask.person, Permission.RESPOND, "`silence`")
     match [*ask.words]:
-        case ["list"]:
-            return await _list(desk, desks)
         case ["extend", number, *rest] if number.strip("#").isdigit():
             id = SilenceId(int(number.strip("#")[:18]))
             return await _extend(ask, desk, desks, id, rest)
@@ -187,6 +189,6 @@ VERB = Verb(
     usage="silence <label=value>... <duration> [note] | <incident>... | mine | all <duration> | "
     "<incident> until resolved | list | extend <silence> <duration> | expire <silence>",
     summary="keep alerts from being heard for a while",
-    needs=Permission.RESPOND,
+    needs=Permission.VIEW,
     run=run,
 )

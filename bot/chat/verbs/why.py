@@ -1,5 +1,8 @@
 """`why`: why an incident or an alert was heard, or was not."""
 
+from collections.abc import Sequence
+
+from bot.chat.guess import guess
 from bot.chat.verb import Ask, Reply, Verb
 from bot.whither import read_labels
 from bot.why import (
@@ -13,13 +16,15 @@ from bot.why import (
 from routing.delivery.words import flat
 from routing.flow.desks import Desks
 from routing.flow.why import is_fingerprint, overview, why_alerts, why_incident
+from storage.model.labels import Matcher, MatchOp
 from storage.model.person import Permission
+from storage.sql import standing
 
 BRIEF = ("sms", "voice")
 """Mouths on which a sentence must do."""
 EVEN = "cli"
 """The mouth on which all letters are as wide."""
-MOST_BRIEF = 4
+MOST_BRIEF, MOST_GUESSED = 4, 1_000
 
 
 async def run(ask: Ask, desks: Desks) -> Reply:
@@ -56,11 +61,19 @@ async def _alerts(ask: Ask, desks: Desks) -> Reply:
         return Reply(str(error), refused=True)
     found = await why_alerts(desks, pairs, fingerprint=fingerprint)
     if not found.stories:
-        return Reply(_unknown(ask, desks), refused=True)
+        return Reply(f"{_unknown(ask, desks)} {await _guess(pairs, desks)}".strip(), refused=True)
     if ask.via in BRIEF:
         return Reply("\n".join(found_brief(found)))
     lines = found_lines(found, desks.clock.utc_now(), even=ask.via == EVEN)
     return Reply("\n".join(lines), table=messages_table(found.stories[0].case, desks))
+
+
+async def _guess(pairs: Sequence[tuple[str, str]], desks: Desks) -> str:
+    """Say what may have been meant, of what fires."""
+    wanted = [Matcher(name, MatchOp.EQUAL, value) for name, value in pairs]
+    async with desks.database.reading() as tx:
+        firing = await standing.firing_after(tx, "", MOST_GUESSED)
+    return guess(wanted, (it.alert.labels for it in firing))
 
 
 def _unknown(ask: Ask, desks: Desks) -> str:

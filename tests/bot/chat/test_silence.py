@@ -8,6 +8,7 @@ import pytest
 
 from routing.playbook import SilenceLimits
 from storage.model.incident import Status
+from storage.model.person import Permission
 from storage.sql import audit, silences
 from tests.bot.chat.conftest import Square
 from tests.routing.town import ADA, BOB, ROOT, alert, resolved
@@ -252,3 +253,19 @@ async def test_all_or_none_of_them_is_made(square: Square) -> None:
     await square.town.fire(*(alert(f"N{n}") for n in range(100)))
     assert "100 at most" in (await square.say("silence all 1h", who=ROOT)).text
     assert await made(square) == []
+
+
+async def test_who_may_only_look_sees_the_list_and_changes_nothing(square: Square) -> None:
+    await square.town.fire(alert(team="shop"))
+    await square.say("silence team=shop 1h")
+    book = square.town.playbook()
+    people = {**book.people, BOB: replace(book.people[BOB], permission=Permission.VIEW)}
+    square.town.playbook.swap(replace(book, people=people))
+    assert len((await square.say("silence list", who=BOB)).table) == 2
+    assert not (await square.say("maintenance list", who=BOB)).refused
+    for sentence in ("silence expire 1", "silence extend 1 1h", "silence all 1h", "silence"):
+        reply = await square.say(sentence, who=BOB)
+        assert (
+            reply.text == "Not allowed: `silence` needs the permission `respond`; Bob has `view`."
+        )
+    assert "Not allowed" in (await square.say("maintenance team=shop 1h", who=BOB)).text

@@ -260,3 +260,12 @@ async def test_foreign_text_stays_on_its_line(square: Square) -> None:
     for line in (await square.say("why 1")).text.splitlines():
         assert not line.startswith("  told: Ada")
         assert "\u202e" not in line
+
+
+async def test_a_slip_of_the_pen_is_seen(square: Square) -> None:
+    assert (await square.say("why")).text.splitlines()[0] == "Nothing fires."
+    await square.town.fire(alert(service="checkout"))
+    slip = await square.say("why ChekoutSlow")
+    assert slip.refused
+    assert slip.text.endswith("did you mean 'CheckoutSlow'?")
+    assert (await square.say("why service=chekout")).text.endswith("did you mean 'checkout'?")
