@@ -55,11 +55,12 @@ class SilenceReminder:
         due = None if seen is None else _due(reminder, seen, now)
         if due is None or now - due > LATE:
             return ()
-        quiet = [(it, count) for it, count in await hiding(tx, now) if span_at(it, now)]
+        playbook, steady = self._playbook(), self._clock.steady()
+        found = await hiding(tx, now, playbook.maintenance)
+        quiet = [(it, count) for it, count in found.each if span_at(it, now)]
         if not quiet:
             return ()
-        playbook, steady = self._playbook(), self._clock.steady()
-        message = reminder_message(quiet, playbook.people, now, playbook.console)
+        message = reminder_message(quiet, found.alerts, playbook.people, now, playbook.console)
         fact = f"silences/{due:%Y-%m-%dT%H:%M}Z"
         if reminder.to:
             return room_letters(fact, message, reminder.to, now=now, steady=steady)

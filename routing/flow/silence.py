@@ -166,8 +166,8 @@ class SilenceDesk:
     async def listed(self, kind: SilenceKind) -> list[tuple[Silence, int]]:
         """Return what is not over, and how many firing alerts each hides now."""
         async with self.database.reading() as tx:
-            found = await hiding(tx, self.clock.utc_now())
-        return [(it, count) for it, count in found if it.kind is kind]
+            found = await hiding(tx, self.clock.utc_now(), self.playbook().maintenance)
+        return [(it, count) for it, count in found.each if it.kind is kind]
 
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[AsyncConnection]:
@@ -212,12 +212,25 @@ class SilenceDesk:
         )
 
 
-async def hiding(tx: AsyncConnection, now: datetime) -> list[tuple[Silence, int]]:
-    """Return what people made and is not over, and how many firing alerts each hides."""
-    found = await silences.unexpired(tx, now)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hiding:
+    """What people and the configuration hide. each: with how many firing alerts it hides.
+
+    alerts: how many they hide in all; what two of them hide counts once.
+    """
+
+    each: tuple[tuple[Silence, int], ...]
+    alerts: int
+
+
+async def hiding(tx: AsyncConnection, now: datetime, planned: Sequence[Silence]) -> Hiding:
+    """Return what is not over of what people made and of the windows `planned` elsewhere."""
+    found = [*await silences.unexpired(tx, now), *planned]
     muted = await standing.mutes_of_firing(tx)
     counted = Counter(mute.id for mutes in muted for mute in mutes)
-    return [(it, counted[it.uuid]) for it in found]
+    known = {it.uuid for it in found}
+    hidden = sum(any(mute.id in known for mute in mutes) for mutes in muted)
+    return Hiding(each=tuple((it, counted[it.uuid]) for it in found), alerts=hidden)
 
 
 async def _still_firing(

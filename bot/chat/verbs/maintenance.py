@@ -133,14 +133,10 @@ def _when(window: Silence, now: datetime) -> str:
 async def _list(desk: SilenceDesk, desks: Desks) -> Reply:
     now, playbook = desks.clock.utc_now(), desks.playbook()
     rows = [
-        (str(it.id), ", ".join(map(str, it.matchers)), _when(it, now), str(count),
+        (str(it.id or "-"), ", ".join(map(str, it.matchers)), _when(it, now), str(count),
          name_of(PersonId(it.created_by), playbook.people), it.comment)
         for it, count in await desk.listed(SilenceKind.MAINTENANCE)
     ]  # fmt: skip
-    rows += [
-        ("-", ", ".join(map(str, it.matchers)), _when(it, now), "", "configuration", it.uuid)
-        for it in playbook.maintenance
-    ]
     rows = [row for row in rows if not row[2].startswith(OVER)]
     if not rows:
         return Reply("No maintenance is planned.")

@@ -72,11 +72,42 @@ async def test_the_long_ones_first_by_whom_until_when_and_how_much(here: Town) -
     ((title, text),) = await told(here)
     assert title == "3 silences hide 4 alerts now"
     assert text.splitlines() == [
-        'maintenance 3 on service="backup": hides 0, by Ada, without end',
+        'maintenance 3 on service="backup": hides 0, by Ada, for 23 h more, until '
+        "2026-03-03 12:00 UTC, then again",
         'silence 2 on service="mail": hides 1, by Ada, for 2 d 23 h more, '
         "until 2026-03-05 12:00 UTC",
         'silence 1 on service="checkout": hides 3, by Ada, for 1 h more, until 14:00 UTC; deploy',
     ]
+
+
+async def test_windows_of_the_configuration_are_told_too_and_no_alert_counts_twice(
+    here: Town,
+) -> None:
+    nightly = Silence(
+        id=SilenceId(0),
+        uuid="nightly",
+        kind=SilenceKind.MAINTENANCE,
+        matchers=(Matcher("service", MatchOp.REGEX, "check.*"),),
+        starts_at=NOON,
+        ends_at=None,
+        created_by="configuration",
+        updated_at=NOON,
+        comment="nightly",
+        rule="FREQ=DAILY",
+        lasts=DAY,
+    )
+    here.playbook.swap(replace(here.playbook(), maintenance=(nightly,)))
+    await here.fire(*(alert(i=str(n), service="checkout") for n in range(3)))
+    await silence(here, "checkout", 2 * HOUR)
+    await here.quiet.look()
+    here.clock.advance(3_600)
+    await reminder(here).look()
+    ((title, text),) = await told(here)
+    assert title == "2 silences hide 3 alerts now"
+    assert text.splitlines()[0] == (
+        'maintenance nightly on service=~"check.*": hides 3, by configuration, for 23 h more, '
+        "until 2026-03-03 12:00 UTC, then again"
+    )
 
 
 async def test_nothing_is_told_where_nothing_is_silenced(here: Town) -> None:
