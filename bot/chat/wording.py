@@ -68,7 +68,7 @@ def answered(
 ) -> Reply:
     """Word what became of each incident: what was `done` to it, or why not.
 
-    Of very many a sentence for all of them, and the refusals.
+    Of very many a sentence for all that went alike, and the refusals.
     """
     if len(answers) > MOST_LINES:
         return _answered_in_bulk(answers, people, done)
@@ -89,12 +89,15 @@ def _answered_in_bulk(
 ) -> Reply:
     good = [it for it in answers.values() if not isinstance(it, BotError)]
     bad = {number: it for number, it in answers.items() if isinstance(it, BotError)}
-    lines = []
-    if good:
-        numbers = [f"#{it.id}" for it in good[:MOST_NUMBERS]]
-        more = len(good) - MOST_NUMBERS
+    lines, alike = [], dict[str, list[IncidentId]]()
+    for it in good:
+        alike.setdefault(done(it), []).append(it.id)
+    for sentence, ids in alike.items():
+        numbers = [f"#{id}" for id in ids[:MOST_NUMBERS]]
+        more = len(ids) - MOST_NUMBERS
         numbers += [f"and {more} more"] if more > 0 else []
-        lines.append(f"{len(good)} incidents: {done(good[0])}: {' '.join(numbers)}")
+        many = "1 incident" if len(ids) == 1 else f"{len(ids)} incidents"
+        lines.append(f"{many}: {sentence}: {' '.join(numbers)}")
     lines += [_refusal(number, it, people) for number, it in list(bad.items())[:MOST_LINES]]
     if len(bad) > MOST_LINES:
         lines.append(f"and {len(bad) - MOST_LINES} more were refused")

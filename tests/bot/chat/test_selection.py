@@ -1,8 +1,11 @@
 """Many incidents at a time: which are meant, and what is answered."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.chat.selection import selection
+from bot.chat.wording import answered
 from storage.model.incident import Status
 from storage.model.labels import Matcher, MatchOp
 from storage.sql import incidents
@@ -85,3 +88,14 @@ async def test_what_is_not_meant_is_said_by_every_verb_in_its_words(square: Squa
     assert (await square.say("ack mine")).text.startswith("Nothing waits for your answer")
     for verb in ("resolve mine", "snooze mine 1h", "silence mine 1h"):
         assert (await square.say(verb)).text.startswith("No open incident is yours")
+
+
+async def test_of_very_many_those_that_went_otherwise_are_told_apart(square: Square) -> None:
+    await square.town.fire(*(alert(f"Slow{n}") for n in range(20)))
+    async with square.town.database.reading() as tx:
+        found = await incidents.search(tx, statuses=[Status.TRIGGERED], newest_first=False)
+    went = {it.id: replace(it, quiet=it.id != 1) for it in found}
+    reply = answered(went, {}, lambda it: "resolved; it still fires" if it.quiet else "resolved")
+    one, *others = reply.text.splitlines()
+    assert one == "1 incident: resolved: #1"
+    assert [line[:44] for line in others] == ["19 incidents: resolved; it still fires: #2 #"]
