@@ -9,6 +9,8 @@ from typing import Any
 
 from bot.config.fields import parse_matcher
 from bot.importing.intervals import intervals_of
+from bot.importing.nodes import items, mapping, text
+from bot.importing.receivers import PRIMARY, Receivers, receivers_of
 from storage.documents import Mapping, Node, Scalar, Sequence, describe
 from storage.errors import ConfigError
 
@@ -23,11 +25,14 @@ ROUTE = {
     "active_time_intervals": "active_time_intervals",
 }
 """Alertmanager's key of a route -> ours; matchers and routes are read apart."""
-USUAL = {"group_wait": "30s", "group_interval": "5m", "repeat_interval": "4h"}
+USUAL = {"group_by": [], "group_wait": "30s", "group_interval": "5m", "repeat_interval": "4h"}
 """What Alertmanager does where its root route does not say; ours would be otherwise."""
 MATCHERS = ("match", "match_re", "matchers")
-PRIMARY = "primary"
-"""The on-call list that imported policies ask."""
+KNOWN = ("global", "route", "receivers", "inhibit_rules", "time_intervals", "mute_time_intervals")
+NEVER = "told-to-nobody"
+"""The time interval, all of time, that mutes what goes to a receiver that sends nothing."""
+ANY = 'alertname=~".*"'
+"""What an inhibition without matchers means: any alert."""
 _SPLIT = re.compile(r'\s*((?:[^",]|"(?:[^"\\]|\\.)*")+)\s*(?:,|$)')
 _SIGN = re.compile(r"\s*([^=!~\s]+)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
 
@@ -36,16 +41,22 @@ _SIGN = re.compile(r"\s*([^=!~\s]+)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
 class Imported:
     """What was read.
 
-    config: sections of our configuration, as they are written.
-    notes:  what was not carried over, and where it stands.
+    config:    sections of our configuration, as they are written.
+    notes:     what was not carried over, and where it stands.
+    receivers: which became policies.
     """
 
     config: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    receivers: Receivers = field(default_factory=Receivers)
 
-    def note(self, node: Node, text: str) -> None:
+    def note(self, node: Node, said: str) -> None:
         """Note something about a place in the file."""
-        self.notes.append(f"{node.where} {node.path}: {text}")
+        self.notes.append(f"{node.where} {node.path}: {said}")
+
+    def policy(self, receiver: str) -> str:
+        """Return our name of a receiver."""
+        return self.receivers.names.get(receiver, receiver)
 
 
 def imported(document: Node) -> Imported:
@@ -53,17 +64,20 @@ def imported(document: Node) -> Imported:
     if not isinstance(document, Mapping) or "route" not in document:
         raise ConfigError(f"{document.where}: found {describe(document)}; expected a `route`")
     done = Imported()
-    route = _mapping(document.get("route"), document)
-    done.config["policies"] = _policies(document.get("receivers"), done)
+    route = mapping(document.get("route"), document)
+    done.receivers = receivers_of(document.get("receivers"), done.note)
+    done.config["policies"] = done.receivers.policies
     done.config["oncall"] = {PRIMARY: []}
-    done.config["default_policy"] = _text(route.get("receiver"), route)
+    done.config["default_policy"] = done.policy(text(route.get("receiver"), route))
     done.config["routes"] = [_route(route, done, is_root=True)]
     alerts = _alerts(document, done)
     if alerts:
         done.config["alerts"] = alerts
     for key, value in document:
-        if key.text in ("templates", "tracing"):
+        if key.text == "templates":
             done.note(value, "not carried over: messages are worded by Tocsin")
+        elif key.text not in KNOWN:
+            done.note(value, f"not carried over: {key.text}")
     return done
 
 
@@ -73,24 +87,29 @@ def _alerts(document: Mapping, done: Imported) -> dict[str, Any]:
     if isinstance(settings, Mapping):
         for key, value in settings:
             if key.text == "resolve_timeout":
-                found["resolve_timeout"] = _text(value, settings)
+                found["resolve_timeout"] = text(value, settings)
             else:
                 done.note(value, "not carried over: addresses and secrets belong in `channels`")
-    rules = [_inhibit(it) for it in _items(document.get("inhibit_rules"))]
+    rules = [_inhibit(it, done) for it in items(document.get("inhibit_rules"))]
     if rules:
         found["inhibit"] = rules
     intervals: dict[str, Any] = {}
     for section in ("time_intervals", "mute_time_intervals"):
-        for entry in _items(document.get(section)):
-            mapping = _mapping(entry, entry)
-            name = _text(mapping.get("name"), mapping)
-            intervals[name] = intervals_of(mapping.get("time_intervals"), mapping)
+        for entry in items(document.get(section)):
+            named = mapping(entry, entry)
+            name = text(named.get("name"), named)
+            intervals[name] = intervals_of(named.get("time_intervals"), named)
+    if done.receivers.silent:
+        intervals[NEVER] = [{}]
     if intervals:
         found["time_intervals"] = intervals
     return found
 
 
-def _route(route: Mapping, done: Imported, *, is_root: bool = False) -> dict[str, Any]:
+def _route(
+    route: Mapping, done: Imported, above: str = "", *, is_root: bool = False
+) -> dict[str, Any]:
+    """Read a route and those below it. above: the policy of the route above."""
     found: dict[str, Any] = {}
     matchers = [] if is_root else matchers_of(route, MATCHERS)
     if matchers:
@@ -103,19 +122,25 @@ def _route(route: Mapping, done: Imported, *, is_root: bool = False) -> dict[str
             done.note(value, "not carried over: a route of Tocsin has no such key")
     if is_root:
         found |= {name: usual for name, usual in USUAL.items() if name not in found}
-    routes = [_route(_mapping(it, it), done) for it in _items(route.get("routes"))]
+    if "policy" in found:
+        found["policy"] = done.policy(str(found["policy"]))
+    policy = found.get("policy", above)
+    if policy in done.receivers.silent:
+        found["mute_time_intervals"] = [*found.get("mute_time_intervals", ()), NEVER]
+    routes = [_route(mapping(it, it), done, policy) for it in items(route.get("routes"))]
     if routes:
         found["routes"] = routes
     return found
 
 
-def _inhibit(node: Node) -> dict[str, Any]:
-    rule = _mapping(node, node)
-    sides = {
-        side: matchers_of(rule, [f"{side}_{key}" for key in MATCHERS])
-        for side in ("source", "target")
-    }
-    equal = [str(_plain(it)) for it in _items(rule.get("equal"))]
+def _inhibit(node: Node, done: Imported) -> dict[str, Any]:
+    rule = mapping(node, node)
+    keys = {side: [f"{side}_{key}" for key in MATCHERS] for side in ("source", "target")}
+    sides = {side: matchers_of(rule, keys[side]) or [ANY] for side in keys}
+    for key, value in rule:
+        if key.text not in (*keys["source"], *keys["target"], "equal"):
+            done.note(value, f"not carried over: {key.text}")
+    equal = [str(_plain(it)) for it in items(rule.get("equal"))]
     return {**sides, **({"equal": equal} if equal else {})}
 
 
@@ -127,17 +152,17 @@ def matchers_of(node: Mapping, keys: tuple[str, ...] | list[str]) -> list[str]:
     equal, pattern, listed = keys
     found = [f"{name}={_quoted(value)}" for name, value in _pairs(node.get(equal))]
     found += [f"{name}=~{_quoted(value)}" for name, value in _pairs(node.get(pattern))]
-    for item in _items(node.get(listed)):
-        text = _text(item, item).strip()
-        inner = text[1:-1] if text.startswith("{") and text.endswith("}") else text
+    for item in items(node.get(listed)):
+        told = text(item, item).strip()
+        inner = told[1:-1] if told.startswith("{") and told.endswith("}") else told
         found += [_matcher(part, item) for part in _SPLIT.findall(inner) if part.strip()]
     return found
 
 
-def _matcher(text: str, node: Node) -> str:
-    found = _SIGN.fullmatch(text)
+def _matcher(told: str, node: Node) -> str:
+    found = _SIGN.fullmatch(told)
     if not found:
-        raise ConfigError(f"{node.where}: found {text[:80]!r}; expected a matcher")
+        raise ConfigError(f"{node.where}: found {told[:80]!r}; expected a matcher")
     name, sign, value = found.groups()
     written = value if value.startswith('"') and value.endswith('"') else _quoted(value)
     try:
@@ -147,64 +172,10 @@ def _matcher(text: str, node: Node) -> str:
     return f"{name}{sign}{written}"
 
 
-def _policies(receivers: Node | None, done: Imported) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for item in _items(receivers):
-        receiver = _mapping(item, item)
-        name = _text(receiver.get("name"), receiver)
-        rooms = []
-        for key, value in receiver:
-            if key.text != "name":
-                rooms += [room for it in _items(value) if (room := _room(key.text, it, name, done))]
-        policy: dict[str, Any] = {"rooms": rooms} if rooms else {}
-        found[name] = {**policy, "steps": [{"notify": [{"oncall": PRIMARY}]}]}
-    return found
-
-
-def _room(kind: str, node: Node, name: str, done: Imported) -> dict[str, str] | None:
-    """Return where a receiver's messages are shown; None where we cannot, which is noted."""
-    section = _mapping(node, node)
-    if kind == "email_configs" and isinstance(to := section.get("to"), Scalar):
-        return {"email": to.text}
-    if kind == "slack_configs" and isinstance(channel := section.get("channel"), Scalar):
-        done.note(channel, "write the channel's id instead of its name (View channel details)")
-        return {"slack": channel.text}
-    if kind == "webhook_configs":
-        done.note(node, f"set channels.webhook.urls.{name} to its address, and a key that signs")
-        return {"webhook": name}
-    if kind in ("msteams_configs", "msteamsv2_configs"):
-        done.note(node, f"set channels.teams.rooms.{name} to the address of a Workflow")
-        return {"teams": name}
-    done.note(node, f"not carried over: {kind}; name people, and how they are reached, in `people`")
-    return None
-
-
-def _items(node: Node | None) -> tuple[Node, ...]:
-    if node is None or (isinstance(node, Scalar) and node.value is None):
-        return ()
-    if not isinstance(node, Sequence):
-        raise ConfigError(f"{node.where} {node.path}: found {describe(node)}; expected a list")
-    return node.items
-
-
 def _pairs(node: Node | None) -> list[tuple[str, str]]:
     if node is None:
         return []
-    return [(key.text, _text(value, value)) for key, value in _mapping(node, node)]
-
-
-def _mapping(node: Node | None, above: Node) -> Mapping:
-    if not isinstance(node, Mapping):
-        found = describe(node) if node is not None else "nothing"
-        raise ConfigError(f"{above.where} {above.path}: found {found}; expected a mapping")
-    return node
-
-
-def _text(node: Node | None, above: Node) -> str:
-    if not isinstance(node, Scalar) or node.value is None:
-        found = describe(node) if node is not None else "nothing"
-        raise ConfigError(f"{above.where} {above.path}: found {found}; expected a text")
-    return node.text
+    return [(key.text, text(value, value)) for key, value in mapping(node, node)]
 
 
 def _plain(node: Node) -> Any:

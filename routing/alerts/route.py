@@ -92,7 +92,7 @@ class Tree:
         return self._joined[key]
 
     def _branch(self, node: "_Node", labels: Labels) -> Branch:
-        by = node.route.group_by or ("alertname",)
+        by = ("alertname",) if node.route.group_by is None else node.route.group_by
         grouped = labels if ALL in by else labels.keep(*by)
         key = (node.path, labels.get("alertname"), grouped)
         if key not in self._known:

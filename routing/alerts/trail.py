@@ -172,7 +172,8 @@ def _way(path: Sequence[int], playbook: Playbook) -> list[Any]:
         levels.append(shortened(", ".join(map(str, here.matchers)), LONGEST_LEVEL))
         routes = here.routes
     policy = here.policy if here.policy in playbook.policies else playbook.default
-    return [list(path), levels, policy, list(here.group_by or ("alertname",))]
+    by = ("alertname",) if here.group_by is None else here.group_by
+    return [list(path), levels, policy, list(by)]
 
 
 def _mute(mute: Mute) -> list[Any]:

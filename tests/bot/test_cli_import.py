@@ -1,7 +1,7 @@
 """`tocsin import alertmanager`: the same alerts go the same way, and what is lost is named."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,8 @@ from ruamel.yaml import YAML
 from bot.cli import main
 from bot.config.build import playbook
 from bot.config.read import read_config
+from routing.alerts.intervals import active_at
+from routing.alerts.mute import by_time_on
 from routing.alerts.route import branches_of
 from routing.playbook import Playbook
 from storage.model.labels import Labels
@@ -44,7 +46,7 @@ route:
   - matchers: [team = web]
 receivers:
 - name: default
-  email_configs: [{to: ops@example.com}]
+  email_configs: [{to: "ops@example.com, Dev <dev@example.com>", headers: {Subject: x}}]
 - name: shop
   slack_configs: [{channel: '#shop'}]
   pagerduty_configs: [{routing_key: another-secret}]
@@ -116,11 +118,13 @@ def test_it_is_a_sound_configuration_and_says_what_is_lost(
     found = completed(said.out, tmp_path)
     assert found.resolve_timeout.total_seconds() == 180
     assert len(found.inhibit) == 1
-    assert set(found.intervals) == {"nights"}
+    assert set(found.intervals) == {"nights", "told-to-nobody"}
     assert {room.address for room in found.policies["shop"].rooms} == {CHANNEL}
-    for lost in ("slack_api_url", "templates", "pagerduty_configs", "channel"):
+    mails = {room.address for room in found.policies["default"].rooms}
+    assert mails == {"ops@example.com", "dev@example.com"}
+    for lost in ("slack_api_url", "templates", "pagerduty_configs", "channel", "headers"):
         assert lost in said.err, lost
-    assert "interval" not in said.err
+    assert "group_interval" not in said.err
     assert "a-secret" not in said.out + said.err
     assert "another-secret" not in said.out + said.err
 
@@ -144,6 +148,64 @@ def test_how_long_things_wait_is_what_alertmanager_would(
     assert waits["shop"] == (10 * S, 300 * S, 12 * HOUR)
     assert waits["database"] == (10 * S, 120 * S, 4 * HOUR)
     assert waits["quiet"] == (10 * S, 120 * S, 4 * HOUR)
+
+
+KUBE = """
+route:
+  receiver: all of it
+  routes:
+  - {matchers: [alertname = Watchdog], receiver: "null", routes: [{matchers: [a = b]}]}
+  - {matchers: ['instance=~"node\\d+"'], receiver: calls, group_by: []}
+receivers:
+- {name: "null"}
+- {name: all of it, email_configs: [{to: ops@example.com}]}
+- name: calls
+  webhook_configs: [{url: "http://127.0.0.1:9/a"}, {url: "http://127.0.0.1:9/b"}]
+inhibit_rules:
+- {target_matchers: [alertname = InfoInhibitor]}
+tracing: {endpoint: x}
+"""
+
+
+def test_what_went_to_nobody_wakes_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`null` is where every Kubernetes cluster sends its watchdog, which always fires."""
+    (tmp_path / "kube.yml").write_text(KUBE)
+    run(tmp_path / "kube.yml")
+    said = capsys.readouterr()
+    calls = '"https://example.com/hook"'
+    more = MORE.replace("{database: " + calls, f"{{calls: {calls}, calls-2: {calls}").replace(
+        "{database:", "{calls: b-key-of-sixteen-chars, calls-2:"
+    )
+    path = tmp_path / "config.yaml"
+    path.write_text(said.out.replace("primary: []", "primary: [ada]") + more)
+    found = playbook(read_config(path, {}))
+    now = active_at(found.intervals, datetime(2026, 3, 2, tzinfo=UTC))
+
+    def way(**labels: str) -> tuple[str, bool]:
+        (branch,) = branches_of(Labels.of(labels), found)
+        return branch.group, by_time_on(branch, now) is None
+
+    assert way(alertname="Watchdog") == ("null{}", False)
+    assert way(alertname="Watchdog", a="b") == ("null{}", False)
+    assert way(alertname="A", instance="node7") == ("calls{}", True)
+    assert way(alertname="A", instance="noded") == ("all-of-it{}", True)
+    assert found.inhibit[0].source[0].matches_value("")
+    assert [room.address for room in found.policies["calls"].rooms] == ["calls", "calls-2"]
+    for lost in ("'null' is muted at all times", "'all-of-it'", "urls.calls-2", "tracing"):
+        assert lost in said.err, lost
+
+
+def test_a_sketch_in_which_nobody_is_told_asks_who_is_on_call(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = 'route: {receiver: Default, routes: [{receiver: "null"}]}\n'
+    (tmp_path / "kube.yml").write_text(text + 'receivers: [{name: Default}, {name: "null"}]')
+    run(tmp_path / "kube.yml")
+    [root] = YAML(typ="safe").load(capsys.readouterr().out)["routes"]
+    assert "mute_time_intervals" not in root
+    assert root["routes"] == [{"policy": "null", "mute_time_intervals": ["told-to-nobody"]}]
 
 
 async def test_alerts_go_the_way_that_amtool_says(
