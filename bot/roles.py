@@ -63,7 +63,7 @@ class Roles:
         name: str,
         work: Callable[[], Awaitable[object]],
         pace: float,
-        stuck_after: float = STUCK,
+        stuck_after: float = 0.0,
         wake: asyncio.Event | None = None,
     ) -> None:
         patience = max(stuck_after, STUCK)

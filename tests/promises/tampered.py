@@ -80,6 +80,5 @@ if __name__ == "__main__":
     if place := os.environ.get("TAMPER_HANG"):
         hang(place, Path(os.environ["TAMPER_WHEN"]))
     bot.roles.STUCK = float(os.environ.get("TAMPER_STUCK", bot.roles.STUCK))
-    bot.roles.Roles._loop.__defaults__ = (bot.roles.STUCK,)
     bot.roles.SILENT = float(os.environ.get("TAMPER_SILENT", bot.roles.SILENT))
     main()
