@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+_MOST_YEARS = 10  # where there is no end of days near
 _DAY, _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"), re.compile(r"[0-9]{1,2}:[0-9]{2}")
 
 
@@ -23,4 +24,6 @@ def read_time(words: Sequence[str], now: datetime, word: str) -> tuple[datetime,
         raise ValueError(f"expected a time such as `{word} 22:00` or `{word} 2026-12-01 22:00`")
     date = day or f"{now:%Y-%m-%d}"
     found = datetime.fromisoformat(f"{date}T{at.zfill(5)}").replace(tzinfo=now.tzinfo)
+    if abs(found.year - now.year) > _MOST_YEARS:
+        raise ValueError(f"expected a time within {_MOST_YEARS} years of now")
     return found + (timedelta(days=1) if not day and found < now else timedelta(0)), rest

@@ -118,6 +118,10 @@ class InhibitSection(_Section):
         return InhibitRule(source=self.source, target=self.target, equal=self.equal)
 
 
+YEARS = range(2000, 2100)
+"""Outside of these a window is a slip of the pen, and there may be no such moment in UTC."""
+
+
 class MaintenanceSection(_Section):
     """A planned window, once or again and again.
 
@@ -136,6 +140,8 @@ class MaintenanceSection(_Section):
             raise ValueError("starts: found a time zone; expected it in `timezone` alone")
         if self.lasts > LONGEST_WINDOW:
             raise ValueError(f"lasts: a window is no longer than {LONGEST_WINDOW.days}d")
+        if self.starts.year not in YEARS:
+            raise ValueError(f"starts: expected a year from {YEARS.start} to {YEARS.stop - 1}")
         if self.rule:
             check_rule(self.rule, self.starts, self.timezone)
         return self

@@ -24,6 +24,7 @@ HOW = (
 )
 OFTEN = {"daily": "FREQ=DAILY", "weekly": "FREQ=WEEKLY", "monthly": "FREQ=MONTHLY"}
 OVER = "never again"
+MOST_YEARS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +74,7 @@ async def _make(ask: Ask, desk: SilenceDesk, desks: Desks) -> Reply:
     hold = wish.hold
     if not wish.matchers or hold is None or not timedelta(0) < hold <= limits.longest:
         return Reply(HOW, refused=True)
-    if (wrong := await _fault(ask, plan, plan.starts + hold <= now)) is not None:
+    if (wrong := await _fault(ask, plan, hold, now)) is not None:
         return Reply(f"{wrong}.", refused=True)
     again = f"{ask.verb} {' '.join(map(str, wish.matchers))} {format_duration(hold)}"
     breadth = await desk.breadth(wish.matchers)
@@ -106,8 +107,12 @@ async def _make(ask: Ask, desk: SilenceDesk, desks: Desks) -> Reply:
     return Reply(f"Maintenance {made.id} on {covers}: {_when(made, now)}. {fires}")
 
 
-async def _fault(ask: Ask, plan: Plan, is_past: bool) -> str | None:
+async def _fault(ask: Ask, plan: Plan, hold: timedelta, now: datetime) -> str | None:
     """Say what cannot be planned; raises NotPermitted. A rule is looked at beside the loop."""
+    years = abs(plan.starts.replace(tzinfo=None) - now.replace(tzinfo=None)) / timedelta(days=365)
+    if years > MOST_YEARS:
+        return f"a window begins within {MOST_YEARS} years of now"
+    is_past = plan.starts + hold <= now
     if not plan.rule:
         return "that window is over already; say a time that lies ahead" if is_past else None
     require(ask.person, Permission.ADMIN, "a window that comes again")

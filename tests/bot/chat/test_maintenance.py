@@ -57,7 +57,11 @@ REFUSED = [
     ("maintenance team=db", "Say what, for how long and when"),
     ("maintenance team=db 30d", "Say what, for how long and when"),
     ("maintenance team=db 2h at noon", "expected a time such as `at 22:00`"),
-    ("maintenance team=db 2h at 2020-01-01 22:00", "that window is over already"),
+    ("maintenance team=db 2h at 2030-12-31 23:59", "a window begins within 2 years of now"),
+    ("maintenance team=db 2h at 9999-12-31 23:59", "within 10 years of now"),
+    ("maintenance team=db 2h at 9999-12-31 23:59 daily", "within 10 years of now"),
+    ("maintenance team=db 2h at 0001-01-01 00:00 daily", "within 10 years of now"),
+    ("maintenance team=db 2h at 2026-01-01 22:00", "that window is over already"),
     ("maintenance team=db 2h FREQ=MINUTELY", "daily or more rarely"),
     ("maintenance team=db 2h FREQ=DAILY;INTERVAL=0", "INTERVAL is a number from 1 to 1,000"),
 ]

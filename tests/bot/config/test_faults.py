@@ -23,6 +23,15 @@ def test_the_sound_configuration_has_no_fault(tmp_path: Path) -> None:
 
 
 VALUES = [
+    pytest.param("alerts: {maintenance: {w: {match: [a=b], starts: 9999-12-31T23:00:00, "
+        "lasts: 1h}}}\n",
+        "config.yaml:15:27 alerts.maintenance.w: starts: expected a year from 2000 to 2099",
+        id="window-of-no-year"),
+    pytest.param("alerts: {maintenance: {w: {match: [a=b], starts: 2026-01-01T22:00:00, "
+        "lasts: 1h, rule: FREQ=DAILY;INTERVAL=0}}}\n",
+        "config.yaml:15:27 alerts.maintenance.w: found 'FREQ=DAILY;INTERVAL=0'; expected an "
+        "RFC 5545 rule such as FREQ=WEEKLY;BYDAY=SU: INTERVAL is a number from 1 to 1,000",
+        id="window-that-never-steps-on"),
     pytest.param("sources: {nas: {mail: {address: n@x.org, senders: ['x']}}}\nmail: {}\n",
         "config.yaml:15:52 sources.nas.mail.senders[0]: found 'x'; expected an address, "
         "*@example.com, or * for anybody", id="mail-sender"),
