@@ -39,7 +39,7 @@ def read_alert(entry: Any, source: str, now: datetime) -> Alert:
         starts_at=min(started or ended or now, now),
         ends_at=min(ended or now, now) if over else None,
         source=source,
-        generator_url=link,
+        generator_url=readable(link, "generatorURL"),
         dated=started is not None,
     )
 

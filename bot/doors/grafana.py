@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from bot.doors.alert_json import read_alert, read_each
+from bot.doors.alert_json import read_alert, read_each, readable
 from bot.doors.door import Arrived, Caller, Door
 from bot.ingest.format import BadPayload
 from storage.model.alert import Alert
@@ -40,7 +40,7 @@ def _alert(entry: Any, caller: Caller) -> Alert:
 
 def _text(entry: Mapping[str, Any], key: str) -> str:
     found = entry[key]
-    return found if isinstance(found, str) else ""
+    return readable(found, key) if isinstance(found, str) else ""
 
 
 def _value(entry: Mapping[str, Any]) -> float | None:

@@ -34,7 +34,8 @@ def read(body: Any, caller: Caller) -> Arrived:
         raise BadPayload("expected an event: an object with routing_key and event_action")
     action = body.get("event_action")
     if action not in ACTIONS:
-        raise BadPayload(f"event_action: found {action!r}; expected one of {', '.join(ACTIONS)}")
+        known = ", ".join(ACTIONS)
+        raise BadPayload(f"event_action: found {action!r:.80}; expected one of {known}")
     key = _dedup_key(body, action)
     reply = {"status": "success", "message": "Event processed", "dedup_key": key}
     match action:
@@ -52,7 +53,7 @@ def _dedup_key(body: Mapping[str, Any], action: str) -> str:
     if not isinstance(key, str) or len(key) > LONGEST_KEY:
         raise BadPayload(f"dedup_key: expected a text of at most {LONGEST_KEY} characters")
     if key:
-        return key
+        return readable(key, "dedup_key")
     if action != "trigger":
         raise BadPayload(f"dedup_key: needed to {action}")
     told = json.dumps(body, sort_keys=True, default=str).encode(errors="surrogatepass")
@@ -65,9 +66,9 @@ def _triggered(body: Mapping[str, Any], key: str, caller: Caller) -> Alert:
         raise BadPayload("payload: needed to trigger: summary, source, severity")
     summary, severity = _text(payload, "summary", needed=True), payload.get("severity")
     _text(payload, "source", needed=True)
-    if severity not in SEVERITIES:
+    if not isinstance(severity, str) or severity not in SEVERITIES:
         known = ", ".join(SEVERITIES)
-        raise BadPayload(f"payload.severity: found {severity!r}; expected one of {known}")
+        raise BadPayload(f"payload.severity: found {severity!r:.80}; expected one of {known}")
     labels = {
         "alertname": _text(payload, "class") or summary[:120],
         "severity": SEVERITIES[severity],
