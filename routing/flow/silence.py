@@ -120,7 +120,9 @@ class SilenceDesk:
 
         Its end and its comment change in place, its beginning too while that lies ahead. With
         other matchers, or when it is over, another takes its place.
-        Raises UnknownSilence, and NotAllowed where it would last too long.
+        What its clients know nothing of stays: that it ends with what it covers, that it is a
+        maintenance. A window that comes again is no silence of theirs, and is not changed.
+        Raises UnknownSilence, and NotAllowed for such a window or where it would last too long.
         """
         self._check_end(wanted)
         async with self._changing() as tx:
@@ -129,10 +131,19 @@ class SilenceDesk:
                 raise UnknownSilence(f"silence {uuid[:80]} not found")
             now = self.clock.utc_now()
             state = before.state(now)
+            if before.rule and state is not SilenceState.EXPIRED:
+                raise NotAllowed(f"{_named(before)} comes again: end it, and plan another in chat")
             if state is not SilenceState.EXPIRED and before.matchers == wanted.matchers:
                 begun = state is SilenceState.ACTIVE
                 starts = before.starts_at if begun else wanted.starts_at
-                after = replace(wanted, id=before.id, uuid=uuid, starts_at=starts, updated_at=now)
+                after = replace(
+                    before,
+                    starts_at=starts,
+                    ends_at=wanted.ends_at,
+                    created_by=wanted.created_by,
+                    comment=wanted.comment,
+                    updated_at=now,
+                )
                 await silences.save(tx, after)
                 because = f"{described(after)} changed by {actor}"
                 await self._record(tx, "extended", because, actor, via)

@@ -12,9 +12,12 @@ from routing.alerts.inhibit import InhibitRule
 from routing.alerts.intervals import Times
 from routing.flow.hear import Hearing
 from routing.flow.quiet import QuietKeeper
+from routing.flow.silence import SilenceDesk
 from routing.flow.wake import Wake
 from routing.playbook import Playbook, Route
 from storage.model.labels import Matcher, MatchOp
+from storage.model.silence import Silence, SilenceId, SilenceKind
+from storage.sql import silences, standing
 from tests.bot.web.conftest import ADA, Serve, Stage
 
 Open = Callable[..., Awaitable[httpx.AsyncClient]]
@@ -172,6 +175,43 @@ async def test_a_silence_may_name_what_it_leaves_out(opened: Open) -> None:
     unsaid = {"name": "a", "value": "b", "isRegex": False, "isEqual": None}
     made = await client.post("/api/v2/silences", json=silence("a=b", matchers=[unsaid]))
     assert made.status_code == 200
+
+
+async def test_what_its_clients_do_not_know_of_a_silence_stays(opened: Open, stage: Stage) -> None:
+    client = await opened()
+    await client.post("/api/v2/alerts", json=[alert("A", team="x")])
+    desks = stage.desks
+    desk = SilenceDesk(stage.database, desks.clock, desks.playbook)
+    now = desks.clock.utc_now()
+    plain = Silence(
+        id=SilenceId(0),
+        uuid="",
+        matchers=(Matcher("team", MatchOp.EQUAL, "x"),),
+        starts_at=now,
+        ends_at=now + timedelta(hours=1),
+        created_by="ada",
+        updated_at=now,
+    )
+    work = replace(plain, kind=SilenceKind.MAINTENANCE)
+    daily = replace(work, rule="FREQ=DAILY", ends_at=None, lasts=timedelta(hours=1))
+    until = replace(plain, until_resolved=True)
+    for wanted, answer in ((work, 200), (until, 200), (daily, 400)):
+        async with stage.database.reading() as tx:
+            covered = [it.fingerprint for it in await standing.firing(tx)]
+        made = await desk.make(wanted, covered, actor="ada", via="chat")
+        told = (await client.get(f"/api/v2/silence/{made.uuid}")).json()
+        end = (now + timedelta(hours=2)).isoformat()
+        changed = await client.post("/api/v2/silences", json=told | {"endsAt": end})
+        assert changed.status_code == answer, changed.text
+        async with stage.database.reading() as tx:
+            kept = await silences.by_uuid(tx, made.uuid)
+        assert kept
+        assert (kept.kind, kept.until_resolved, kept.rule) == (
+            wanted.kind,
+            wanted.until_resolved,
+            wanted.rule,
+        )
+        assert (kept.ends_at == now + timedelta(hours=2)) is (answer == 200)
 
 
 async def test_inhibition_names_who_hides(opened: Open, stage: Stage) -> None:
