@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
 from bot.chat.identity import NotPermitted
+from bot.chat.matchers import read_matchers
 from bot.chat.times import read_time
 from bot.chat.verb import Ask, Confirm, Reply
 from bot.chat.wording import listed
-from bot.config.fields import parse_matcher
 from routing.alerts.breadth import Breadth
 from routing.flow.silence import SilenceDesk
 from routing.playbook import SilenceLimits
@@ -19,11 +19,6 @@ from storage.model.person import Permission
 from storage.model.silence import SilenceId
 from storage.units import parse_duration
 
-_SIGN = r'(?:[a-zA-Z_:][\w:]*|"(?:[^"\\]|\\.)+")\s*(?:=~|!~|!=|=)'
-_PLAIN = rf'[^\s"]+?(?=,\s*{_SIGN}|,?\s|,?$)'
-"""A value without quotes; a comma in front of another matcher, as Prometheus writes, ends it."""
-_MATCHER = re.compile(rf'[\s,]*({_SIGN}\s*(?:"(?:[^"\\]|\\.)*"|{_PLAIN}))')
-_BRACED = re.compile(r'\{((?:"(?:[^"\\]|\\.)*"|[^"}])*)\}(.*)')
 _WORD = re.compile(r"yes-[0-9a-f]{4}-[0-9]{1,9}")
 MOST_MATCHERS, MOST_TEAMS = 20, 8
 
@@ -46,13 +41,9 @@ class Wish:
 def read_wish(ask: Ask, now: datetime) -> Wish:
     """Read `team=shop job=~"api|web" 2h planned work`; raises ValueError, in words.
 
-    `FREQ=WEEKLY` is no matcher: it says how often a window comes.  now: by the speaker's clocks.
+    now: by the speaker's clocks.
     """
-    braced = _BRACED.fullmatch(ask.note)
-    text, matchers = " ".join(braced.groups()) if braced else ask.note, []
-    while (found := _MATCHER.match(text)) and not found[1].upper().startswith("FREQ="):
-        matchers.append(parse_matcher(found[1]))
-        text = text[found.end() :]
+    matchers, text = read_matchers(ask.note)
     if len(matchers) > MOST_MATCHERS:
         raise ValueError(f"found {len(matchers)} matchers; expected {MOST_MATCHERS} at most")
     words, hold = text.split(), ask.hold

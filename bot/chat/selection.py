@@ -1,12 +1,12 @@
 """Many incidents at a time: `all`, `mine`, or by their alerts' labels (`service=checkout`)."""
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chat.guess import guess
+from bot.chat.matchers import read_matchers
 from bot.chat.verb import Ask, Reply
 from bot.chat.wording import listed, standing
 from bot.config.fields import parse_matcher
@@ -21,9 +21,6 @@ NOT_YOURS = "No open incident is yours: none that you took, none that you were a
 NOTHING = "Nothing waits for your answer. `ack 12` takes incident 12."
 NONE = "No open incident is meant by that; `alerts` shows what is open."
 SIGNS = ("=", "!~")
-_APART = re.compile(
-    r'(?:"(?:[^"\\]|\\.)*"|,(?![a-zA-Z_:][\w:]*(?:=~|!~|!=|=))|[^,])+'  # one matcher, as Prometheus
-)
 MOST_TOLD, MOST_GUESSED = 5, 200
 OPEN = tuple(status for status in Status if status.is_open)
 
@@ -48,20 +45,14 @@ def selection(words: tuple[str, ...]) -> Selection:
     A word with a sign of comparison in it that is no matcher is refused: as a note it would
     select nothing, and the speaker would believe that it had.
     """
-    matchers, everything, mine, place = list[Matcher](), False, False, 0
-    for word in words:
-        if word.lower() == ALL and not place:
-            everything = True
-        elif word.lower() == MINE and not place:
-            mine = True
-        elif any(sign in word for sign in SIGNS):
-            matchers += [parse_matcher(part) for part in _APART.findall(word.rstrip(","))]
-        else:
-            break
-        place += 1
-    return Selection(
-        matchers=tuple(matchers), everything=everything, mine=mine, words=words[place:]
-    )
+    first = words[0].lower().rstrip(",:;") if words else ""
+    everything, mine = first == ALL, first == MINE
+    rest = words[1:] if everything or mine else words
+    matchers, left = read_matchers(" ".join(rest))
+    rest = tuple(left.split()) if matchers else rest
+    if rest and any(sign in rest[0] for sign in SIGNS):
+        parse_matcher(rest[0])
+    return Selection(matchers=tuple(matchers), everything=everything, mine=mine, words=rest)
 
 
 async def chosen(

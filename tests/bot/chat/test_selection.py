@@ -14,17 +14,22 @@ from tests.routing.town import BOB, alert
 
 SERVICE = Matcher("service", MatchOp.EQUAL, "checkout")
 
+TWO = Matcher("a", MatchOp.EQUAL, "two words")
 ODD = Matcher("a", MatchOp.REGEX, "b,c=d")
 
 
 @pytest.mark.parametrize(("words", "matchers", "everything", "mine", "left"), [
     pytest.param("all", (), True, False, "", id="all"),
+    pytest.param("All, looking", (), True, False, "looking", id="all-and-a-comma"),
     pytest.param("mine and more", (), False, True, "and more", id="mine"),
     pytest.param("service=checkout rolled back", (SERVICE,), False, False, "rolled back",
         id="by-a-label"),
     pytest.param("all service=checkout x", (SERVICE,), True, False, "x", id="all-of-a-label"),
     pytest.param('service=checkout,a=~"b,c=d", x', (SERVICE, ODD), False, False, "x",
         id="commas"),
+    pytest.param("mine a=“two words” x", (TWO,), False, True, "x", id="quotes-of-a-phone"),
+    pytest.param('{service="checkout", a="two words"} x', (SERVICE, TWO), False, False, "x",
+        id="braces"),
     pytest.param("looking at all", (), False, False, "looking at all", id="a-note"),
 ])  # fmt: skip
 def test_selection(
