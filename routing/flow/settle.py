@@ -95,10 +95,12 @@ async def _decided(tx: AsyncConnection, tidings: Tidings, moment: Moment) -> lis
             tidings.incidents[home.id] += alerts
         else:
             opening[group] = alerts
-    decisions = [
-        _opened(group, tidings.policies.get(group), alerts, moment, latest.get(group))
-        for group, alerts in opening.items()
-    ]
+    decisions = []
+    for number, (group, alerts) in enumerate(opening.items(), 1):
+        policy = tidings.policies.get(group)
+        decisions.append(_opened(group, policy, alerts, moment, latest.get(group)))
+        if number % BREATH == 0:
+            await asyncio.sleep(0)
     return decisions + await _changed(tx, tidings.incidents, moment)
 
 
