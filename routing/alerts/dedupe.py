@@ -1,12 +1,16 @@
 """The same alert again: whether what is told now is news, a repetition, or comes too late."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from storage.model.alert import Alert, AlertStatus, Origin
 from storage.model.labels import Fingerprint, Labels
 from storage.model.standing import Known
+
+STRAGGLES = timedelta(minutes=2)
+"""How long a word from before an end may still be on its way; later it is somebody's own word."""
 
 
 class Word(StrEnum):
@@ -17,8 +21,8 @@ class Word(StrEnum):
     NOTHING = "nothing"
 
 
-def heard(known: Known | None, told: Alert) -> Word:
-    """Say what `told` is, after what is known.
+def heard(known: Known | None, told: Alert, now: datetime) -> Word:
+    """Say what `told` is at `now`, after what is known.
 
     A new value or a text that only quotes it is no news; firing, resolved, and data that
     stopped or came back are. An unknown alert that is resolved already never mattered; one that
@@ -26,26 +30,33 @@ def heard(known: Known | None, told: Alert) -> Word:
     """
     if known is None:
         return Word.NEWS if told.is_firing else Word.NOTHING
-    if is_late(known, told):
+    if is_late(known, told, now):
         return Word.NOTHING
     if (known.status, known.no_data_since) != (told.status, told.no_data_since):
         return Word.NEWS
     return Word.AGAIN if told.is_firing else Word.NOTHING
 
 
-def is_late(known: Known, told: Alert) -> bool:
+def is_late(known: Known, told: Alert, now: datetime | None = None) -> bool:
     """Say whether `told` speaks of a time before what is known; only where its source gave times.
 
     A firing alert that began before the known end is a straggler of the trouble that is over.
     Where the end was only our guess (nobody repeated it in time), whoever still says that it
-    fires is right. An end from before the present trouble began is as late.
+    fires is right; so is who says it long after the end was told, for nothing is on its way as
+    long: of two Prometheus one lost sight of the trouble. An end from before the present trouble
+    began is late too.  now: None where all was told at once.
     """
     if not told.dated:
         return False
     if told.is_firing:
-        over = known.ends_at if not known.is_firing and not known.expired else None
-        return over is not None and told.starts_at < over
+        may_come = not (now and known.updated_at) or now - known.updated_at < STRAGGLES
+        return may_come and _began_before_its_end(known, told)
     return known.is_firing and told.ends_at is not None and told.ends_at < known.starts_at
+
+
+def _began_before_its_end(known: Known, told: Alert) -> bool:
+    over = known.ends_at if not known.is_firing and not known.expired else None
+    return told.dated and over is not None and told.starts_at < over
 
 
 def newest_of(alerts: Iterable[Alert]) -> dict[Fingerprint, Alert]:
@@ -59,12 +70,21 @@ def newest_of(alerts: Iterable[Alert]) -> dict[Fingerprint, Alert]:
 
 
 def sort_out(
-    known: Mapping[Fingerprint, Known], told: Mapping[Fingerprint, Alert]
+    known: Mapping[Fingerprint, Known], told: Mapping[Fingerprint, Alert], now: datetime
 ) -> tuple[list[Alert], list[Alert]]:
-    """Return the news, and the repetitions."""
+    """Return the news, and the repetitions.
+
+    What goes on beyond an end that was told begins anew at `now`: whoever told that end repeats it
+    for a while, and must not end it again.
+    """
     found: dict[Word, list[Alert]] = {word: [] for word in Word}
     for fingerprint, alert in told.items():
-        found[heard(known.get(fingerprint), alert)].append(alert)
+        before = known.get(fingerprint)
+        word = heard(before, alert, now)
+        if word is Word.NEWS and before and alert.is_firing:
+            goes_on = _began_before_its_end(before, alert)
+            alert = replace(alert, starts_at=now) if goes_on else alert
+        found[word].append(alert)
     return found[Word.NEWS], found[Word.AGAIN]
 
 

@@ -90,7 +90,7 @@ class Receiver:
 
     async def _is_worth_writing(self, told: Mapping[Fingerprint, Alert]) -> bool:
         async with self._database.reading() as tx:
-            news, again = sort_out(await standing.known(tx, told), told)
+            news, again = sort_out(await standing.known(tx, told), told, self._clock.utc_now())
         return bool(news) or any(alert.expires_at for alert in again)
 
     async def _take(
@@ -101,7 +101,7 @@ class Receiver:
         same = {key for key, goes_on in there.items() if goes_on and _goes_on(told[key])}
         known = await standing.known(tx, there.keys() - same)
         rest = {key: alert for key, alert in told.items() if key not in same}
-        news, again = sort_out(known, rest)
+        news, again = sort_out(known, rest, self._clock.utc_now())
         again = [it for it in (*again, *(told[key] for key in same)) if it.expires_at]
         written = await self._again(tx, again)
         if not news:

@@ -38,7 +38,10 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """The little of a standing alert that says whether what is told now is news."""
+    """The little of a standing alert that says whether what is told now is news.
+
+    updated_at: when the source last told of it; None of what is told in the same batch.
+    """
 
     status: AlertStatus
     starts_at: datetime
@@ -47,6 +50,7 @@ class Known:
     expired: bool = False
     waiting: tuple[str, ...] = ()
     trail: str = ""
+    updated_at: datetime | None = None
 
     @property
     def is_firing(self) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from routing.alerts.dedupe import Word, as_told, heard, newest_of
+from routing.alerts.dedupe import Word, as_told, heard, newest_of, sort_out
 from storage.model.alert import Alert
 from storage.model.labels import Labels
 from storage.model.standing import Known
@@ -51,12 +51,25 @@ TABLE = [
 
 @pytest.mark.parametrize(("known", "told", "word"), TABLE)
 def test_news(known: Alert | None, told: Alert, word: Word) -> None:
-    assert heard(Known.of(known) if known else None, told) is word
+    assert heard(Known.of(known) if known else None, told, NOON + 6 * MINUTE) is word
 
 
 def test_an_end_that_was_our_guess_stops_nobody_from_saying_that_it_fires() -> None:
     guessed = replace(Known.of(dated(0, 5)), expired=True)
-    assert heard(guessed, dated(0)) is NEWS
+    assert heard(guessed, dated(0), NOON + 5 * MINUTE) is NEWS
+
+
+def test_who_says_it_long_after_the_end_is_believed_and_the_end_told_again_is_late() -> None:
+    """Of two Prometheus one lost sight of the trouble, and repeats for a quarter of an hour so."""
+    over, key = dated(0, 5), alert().fingerprint
+    known = replace(Known.of(over), updated_at=NOON + 5 * MINUTE)
+    for minute, count in ((5, 0), (6, 0), (7, 1), (400, 1)):
+        now = NOON + minute * MINUTE
+        news, _ = sort_out({key: known}, {key: dated(1)}, now)
+        assert [it.starts_at for it in news] == [now] * count
+    assert heard(Known.of(news[0]), over, now) is NOTHING
+    assert heard(Known.of(news[0]), dated(1), now) is AGAIN
+    assert heard(Known.of(news[0]), dated(1, 401), now + MINUTE) is NEWS
 
 
 def test_the_last_word_of_a_batch_counts_and_stragglers_do_not() -> None:

@@ -162,6 +162,25 @@ async def test_late_and_out_of_order_reopens_nothing(here: Town) -> None:
     assert (await here.incident()).status is Status.TRIGGERED
 
 
+async def test_of_two_replicas_the_one_that_still_sees_it_is_believed_in_the_end(
+    here: Town,
+) -> None:
+    """Each minute one repeats that it is over, as Prometheus does, the other that it fires."""
+    await here.fire(told())
+    here.clock.advance(180)
+    await here.fire(told(over=3))
+    states = []
+    for _ in range(6):
+        here.clock.advance(60)
+        ends = here.clock.utc_now() + 5 * MINUTE
+        await here.fire(replace(told(1), expires_at=ends))
+        await here.fire(told(over=3))
+        states.append((await here.incident()).status)
+    assert states == [Status.RESOLVED, *[Status.TRIGGERED] * 5]
+    await here.fire(told(1, over=9))
+    assert (await here.incident()).status is Status.RESOLVED
+
+
 async def test_a_source_that_was_only_quiet_is_believed_when_it_repeats_itself(
     here: Town,
 ) -> None:

@@ -53,7 +53,7 @@ async def test_the_last_word_counts(database: Database) -> None:
         known = await standing.known(tx, [over.fingerprint, alert("Other").fingerprint])
         assert await standing.count_firing(tx) == 1
         assert [it.alert.name for it in await standing.firing(tx)] == ["Other"]
-    assert known[over.fingerprint] == replace(Known.of(over), expired=True)
+    assert known[over.fingerprint] == replace(Known.of(over), expired=True, updated_at=NOON)
     assert known[alert("Other").fingerprint].waiting == ("a",)
 
 
