@@ -12,6 +12,7 @@ from bot.chat.times import read_time
 from bot.chat.verb import Ask, Confirm, Reply
 from bot.chat.wording import listed
 from routing.alerts.breadth import Breadth
+from routing.delivery.words import shortened
 from routing.flow.silence import SilenceDesk
 from routing.playbook import SilenceLimits
 from storage.model.labels import Matcher
@@ -20,7 +21,7 @@ from storage.model.silence import SilenceId
 from storage.units import parse_duration
 
 _WORD = re.compile(r"yes-[0-9a-f]{4}-[0-9]{1,9}")
-MOST_MATCHERS, MOST_TEAMS = 20, 8
+MOST_MATCHERS, MOST_TEAMS, LONGEST_SAID = 20, 8, 1_900
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,10 @@ def objection(ask: Ask, wish: Wish, planned: Planned, limits: SilenceLimits) -> 
     everything = "everything that will ever fire; now " if breadth.asks_nothing else ""
     teams = f" ({_some(breadth.teams)})" if breadth.teams else ""
     question = f"This hides {everything}{breadth}{teams}."
-    sentence = f"{planned.sentence} {_word(ask, planned)}-{len(breadth.alerts)}"
+    # A sentence is heard up to a length, and the word must still be in it.
+    sentence = (
+        f"{shortened(planned.sentence, LONGEST_SAID)} {_word(ask, planned)}-{len(breadth.alerts)}"
+    )
     return Reply(
         f"{question} To do it, say `{sentence}`.",
         refused=True,

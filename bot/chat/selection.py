@@ -8,20 +8,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.chat.guess import guess
 from bot.chat.matchers import read_matchers
 from bot.chat.verb import Ask, Reply
-from bot.chat.wording import listed, standing
+from bot.chat.wording import listed
+from bot.chat.wording import standing as stands
 from bot.config.fields import parse_matcher
 from routing.flow.desks import Desks
 from storage.model.alert import Alert
 from storage.model.incident import Incident, IncidentId, Status
 from storage.model.labels import Matcher
-from storage.sql import alerts, incidents
+from storage.sql import alerts, incidents, standing
 
 ALL, MINE = "all", "mine"
 NOT_YOURS = "No open incident is yours: none that you took, none that you were asked about."
 NOTHING = "Nothing waits for your answer. `ack 12` takes incident 12."
 NONE = "No open incident is meant by that; `alerts` shows what is open."
 SIGNS = ("=", "!~")
-MOST_TOLD, MOST_GUESSED = 5, 200
+MOST_TOLD, MOST_GUESSED = 5, 1_000
 OPEN = tuple(status for status in Status if status.is_open)
 
 
@@ -96,16 +97,16 @@ async def _none(ask: Ask, wanted: Selection, desks: Desks, statuses: Collection[
         return NOTHING if tuple(statuses) != OPEN else NOT_YOURS
     people, now = desks.playbook().people, desks.clock.utc_now()
     async with desks.database.reading() as tx:
-        others = await _found(tx, ask, wanted, OPEN)
-        open_ones = await incidents.search(tx, statuses=OPEN, limit=MOST_GUESSED)
-        every = await alerts.of_incidents(tx, [it.id for it in open_ones])
+        left = set(OPEN) - set(statuses)
+        others = await _found(tx, ask, wanted, left) if left else []
+        firing = await standing.firing_after(tx, "", MOST_GUESSED)
     if others:
-        said = [f"#{it.id} is {standing(it, people, now)}" for it in others[:MOST_TOLD]]
+        said = [f"#{it.id} is {stands(it, people, now)}" for it in others[:MOST_TOLD]]
         more = len(others) - MOST_TOLD
         told = listed([*said, f"{more} more"] if more > 0 else said)
         return f"Nothing of that waits for an answer: {told}."
-    known = (alert.labels for some in every.values() for alert in some)
-    return f"{NONE} {guess(wanted.matchers, known)}".strip()
+    guessed = guess(wanted.matchers, (it.alert.labels for it in firing))
+    return f"{NONE} {guessed}".strip()
 
 
 def _is_mine(incident: Incident, ask: Ask) -> bool:

@@ -270,3 +270,11 @@ async def test_who_may_only_look_sees_the_list_and_changes_nothing(square: Squar
             reply.text == "Not allowed: `silence` needs the permission `respond`; Bob has `view`."
         )
     assert "Not allowed" in (await square.say("maintenance team=shop 1h", who=BOB)).text
+
+
+async def test_a_long_note_can_be_confirmed_too(square: Square) -> None:
+    narrow(square)
+    await square.town.fire(*(alert(i=str(n), a="b") for n in range(3)), alert("X"))
+    reply = await square.say("silence a=b 2h " + "word " * 390)
+    assert reply.confirm is not None
+    assert (await square.say(reply.confirm.sentence)).text.startswith("Silence 1 on")
