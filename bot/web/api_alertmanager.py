@@ -19,6 +19,7 @@ from bot.doors.alert_json import read_each
 from bot.ingest.format import BadPayload, TooLarge
 from bot.ingest.json_body import read_json
 from bot.web.alertmanager_asked import Seen, alert_of, asked_of, silence_asked
+from bot.web.alertmanager_config import config_text
 from bot.web.alertmanager_json import (
     SPOKEN,
     alert_json,
@@ -238,7 +239,7 @@ class Alertmanager:
             {
                 "cluster": {"status": "disabled", "peers": []},
                 "versionInfo": told,
-                "config": {"original": "# routes and policies stand in Tocsin's configuration\n"},
+                "config": {"original": config_text(self._desks.playbook())},
                 "uptime": time_json(self._started),
             }
         )

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from ruamel.yaml import YAML
 from bot.cli import main
 from bot.config.build import playbook
 from bot.config.read import read_config
+from bot.web.alertmanager_config import config_text
 from routing.alerts.intervals import active_at
 from routing.alerts.mute import by_time_on
 from routing.alerts.route import branches_of
@@ -211,12 +213,15 @@ def test_a_sketch_in_which_nobody_is_told_asks_who_is_on_call(
 async def test_alerts_go_the_way_that_amtool_says(
     theirs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """By their file, and by what `/api/v2/status` makes of ours."""
     run(theirs)
     found = completed(capsys.readouterr().out, tmp_path)
-    for alert in ALERTS:
+    ours = tmp_path / "ours.yml"
+    ours.write_text(config_text(found))
+    for alert, path in product(ALERTS, (theirs, ours)):
         words = alert.split()
         process = await asyncio.create_subprocess_exec(
-            *(program("amtool"), "config", "routes", "test", f"--config.file={theirs}", *words),
+            *(program("amtool"), "config", "routes", "test", f"--config.file={path}", *words),
             stdout=asyncio.subprocess.PIPE,
         )
         said, _ = await process.communicate()

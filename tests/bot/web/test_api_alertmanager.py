@@ -99,6 +99,7 @@ async def test_groups_and_receivers(opened: Open) -> None:
     assert (await client.get("/api/v2/receivers")).json() == [{"name": "ops"}]
     status = (await client.get("/api/v2/status")).json()
     assert status["cluster"] == {"status": "disabled", "peers": []}
+    assert "receiver: ops" in status["config"]["original"]
     assert status["versionInfo"]["revision"].startswith("tocsin ")
 
 
