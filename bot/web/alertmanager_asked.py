@@ -22,7 +22,7 @@ from storage.model.silence import MuteKind, Silence, SilenceId
 from storage.model.standing import Standing
 
 ORIGIN = Origin(door="alertmanager")
-MOST_MATCHERS, LONGEST_COMMENT = 100, 2_000
+MOST_MATCHERS, LONGEST_MATCHERS, LONGEST_COMMENT = 100, 65_536, 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +172,8 @@ def _matchers(told: Any) -> tuple[Matcher, ...]:
             found.append(matcher_of(entry if isinstance(entry, dict) else {}))
         except (BadPayload, QueryError) as error:
             raise BadPayload(f"matchers[{place}]: {error}") from error
+    if sum(len(matcher.name) + len(matcher.value) for matcher in found) > LONGEST_MATCHERS:
+        raise BadPayload(f"matchers: longer than {LONGEST_MATCHERS:,} characters together")
     if all(matcher.op in EQUAL and matcher.matches_value("") for matcher in found):
         raise BadPayload("matchers: at least one matcher must not match the empty string")
     return tuple(found)

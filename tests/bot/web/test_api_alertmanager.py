@@ -245,6 +245,7 @@ async def test_bad_alerts_are_named_and_the_good_ones_taken(opened: Open) -> Non
     ("POST", "/silences", [], 400),
     ("POST", "/silences", silence("a=b", matchers=[]), 400),
     ("POST", "/silences", silence("a="), 400),
+    ("POST", "/silences", silence("a=" + "b" * 70_000), 400),
     ("POST", "/silences", silence("a=b", endsAt="2020-01-01T00:00:00Z"), 400),
     ("POST", "/silences", silence("a=b", endsAt="2999-01-01T00:00:00Z"), 400),
     ("POST", "/silences", silence("a=b", id="0000"), 404),
