@@ -5,11 +5,13 @@ says where they differ.
 """
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
+import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -22,6 +24,7 @@ from bot.web.alertmanager_asked import Seen, alert_of, asked_of, silence_asked
 from bot.web.alertmanager_config import config_text
 from bot.web.alertmanager_json import (
     SPOKEN,
+    Json,
     alert_json,
     group_json,
     silence_json,
@@ -39,13 +42,14 @@ from routing.flow.silence import SilenceDesk
 from storage.errors import BotError, MetricsUnavailable, StorageUnavailable, UnknownSilence
 from storage.model.person import Permission
 from storage.model.silence import Silence, SilenceState
-from storage.model.standing import Standing
 from storage.sql import silences, standing
 
 ROOT = "/api/v2"
 VIA = "alertmanager api"
 MOST_TOLD = 20
 """Refused alerts that an answer names; the others are counted."""
+PAGE = 250
+"""Alerts that are read, or written, in one go: the event loop waits for that."""
 ORDER = (SilenceState.ACTIVE, SilenceState.PENDING, SilenceState.EXPIRED)
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -132,39 +136,38 @@ class Alertmanager:
 
     async def alerts(self, request: Request) -> Response:
         """Answer every alert that fires and is asked for, by fingerprint."""
-        seen = [written for _, written, _ in await self._seen(request)]
-        return JSONResponse(seen)
+        return await _listed([written for written, _ in await self._seen(request)])
 
     async def groups(self, request: Request) -> Response:
         """Answer the groups that alerts travel in, by policy and labels."""
-        found: dict[str, tuple[Branch, list[dict[str, Any]]]] = {}
-        for _, written, branches in await self._seen(request):
+        found: dict[str, tuple[Branch, list[Json]]] = {}
+        for written, branches in await self._seen(request):
             for branch in branches:
                 found.setdefault(branch.group, (branch, []))[1].append(written)
         every = [
             group_json(branch.key.labels, branch.key.policy, alerts)
             for _, (branch, alerts) in sorted(found.items())
         ]
-        return JSONResponse(every)
+        return await _listed(every)
 
-    async def _seen(
-        self, request: Request
-    ) -> list[tuple[Standing, dict[str, Any], Sequence[Branch]]]:
+    async def _seen(self, request: Request) -> list[tuple[Json, Sequence[Branch]]]:
+        """Look at every alert that fires, page by page: a storm is asked for while it rages."""
         self._readers.admit(request)
         asked, playbook = asked_of(request.query_params), self._desks.playbook()
         now = self._desks.clock.utc_now()
         times, tree = active_at(playbook.intervals, now), Tree(playbook)
+        found: list[tuple[Json, Sequence[Branch]]] = []
         async with self._desks.database.reading() as tx:
-            firing = await standing.firing(tx)
-        found: list[tuple[Standing, dict[str, Any], Sequence[Branch]]] = []
-        for it in firing:
-            branches = tree.branches(it.alert.labels)
-            seen = Seen.of(branches, times)
-            if not asked.wants(it, seen):
-                continue
-            ends = it.alert.expires_at or now + playbook.resolve_timeout
-            kept = [branch for branch in branches if asked.receives(branch.key.policy)]
-            found.append((it, alert_json(it, seen.receivers, seen.times, ends), kept))
+            last = ""
+            while some := await standing.firing_after(tx, last, PAGE):
+                last = some[-1].fingerprint
+                for it in some:
+                    branches = tree.branches(it.alert.labels)
+                    seen = Seen.of(branches, times)
+                    if asked.wants(it, seen):
+                        ends = it.alert.expires_at or now + playbook.resolve_timeout
+                        kept = [way for way in branches if asked.receives(way.key.policy)]
+                        found.append((alert_json(it, seen.receivers, seen.times, ends), kept))
         return found
 
     async def silences(self, request: Request) -> Response:
@@ -248,3 +251,20 @@ class Alertmanager:
 def _place(silence: Silence, now: datetime) -> tuple[int, str]:
     state = silence.state(now)
     return ORDER.index(state), str(silence.ends_at or "")
+
+
+async def _listed(found: Sequence[Json]) -> Response:
+    """Write a list as JSON, piece by piece: of a storm it has tens of megabytes."""
+    pieces = []
+    for start in range(0, len(found), PAGE):
+        some = found[start : start + PAGE]
+        pieces.append(_written(some)[1:-1])
+        await asyncio.sleep(0)
+    return Response(b"[" + b",".join(pieces) + b"]", media_type="application/json")
+
+
+def _written(some: Sequence[Json]) -> bytes:
+    try:
+        return orjson.dumps(some)
+    except TypeError:  # half a character, which only an escape can carry
+        return json.dumps(some).encode()

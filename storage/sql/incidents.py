@@ -7,7 +7,7 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
-from sqlalchemy import Text, bindparam, func, select, type_coerce, update
+from sqlalchemy import Text, bindparam, case, func, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -165,9 +165,14 @@ async def search(
     return [_incident(row) for row in await tx.execute(query.order_by(order).limit(limit))]
 
 
-async def count_open(tx: AsyncConnection) -> int:
-    """Return how many incidents are not resolved."""
-    return await tx.scalar(select(func.count()).select_from(incidents).where(OPEN)) or 0
+async def most_urgent(tx: AsyncConnection, limit: int) -> list[Incident]:
+    """Return up to `limit` open incidents: unanswered first, then urgent, then new ones."""
+    waits = incidents.c.status.in_((Status.TRIGGERED, Status.GATHERING))
+    severity = type_coerce(incidents.c.severity, Text)
+    rank = case({it.value: it.rank for it in Severity}, value=severity)
+    order = (case((waits, 0), else_=1), rank, incidents.c.id.desc())
+    query = select(*FIELDS).where(OPEN).order_by(*order).limit(limit)
+    return [_incident(row) for row in await tx.execute(query)]
 
 
 async def open_by_kind(tx: AsyncConnection) -> dict[tuple[Status, Severity], int]:

@@ -1,19 +1,18 @@
 """`alerts`: what is open."""
 
 from collections import Counter
+from collections.abc import Mapping
 
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import ago, listed, standing
 from routing.flow.desks import Desks
 from storage.model.alert import Severity
-from storage.model.incident import Incident, Status
+from storage.model.incident import Status
 from storage.model.person import Permission
 from storage.sql import incidents
 from storage.sql import standing as alert_rows
 
-OPEN = tuple(status for status in Status if status.is_open)
 SHORT, LONG = 15, 100
-READ = 1_000  # a storm larger than that is counted, not read
 
 HEAD = ("#", "severity", "stands", "title", "began")
 
@@ -26,12 +25,11 @@ async def run(ask: Ask, desks: Desks) -> Reply:
             f"I do not know `alerts {ask.note[:40]}`; say `alerts` or `alerts all`.", refused=True
         )
     async with desks.database.reading() as tx:
-        count = await incidents.count_open(tx)
-        found = await incidents.search(tx, statuses=OPEN, limit=READ)
+        kinds = await incidents.open_by_kind(tx)
+        shown = await incidents.most_urgent(tx, LONG if wants_all else SHORT)
         unheard = await alert_rows.count_unheard(tx)
-    if not found:
+    if not shown:
         return Reply(f"No open incidents.{_unheard(unheard)}")
-    shown = sorted(found, key=_urgency)[: LONG if wants_all else SHORT]
     people, now = desks.playbook().people, desks.clock.utc_now()
     rows = [
         (
@@ -43,7 +41,7 @@ async def run(ask: Ask, desks: Desks) -> Reply:
         )
         for incident in shown
     ]
-    headline = _headline(count, found, len(shown), wants_all)
+    headline = _headline(kinds, len(shown), wants_all)
     return Reply(f"{headline}{_unheard(unheard)}", table=(HEAD, *rows))
 
 
@@ -55,17 +53,14 @@ def _unheard(count: int) -> str:
     return f"\n{count} {it} unheard: silenced, hidden by others, or in a quiet time."
 
 
-def _urgency(incident: Incident) -> tuple[bool, int, int]:
-    """Unanswered before answered, urgent before the rest, new before old."""
-    unanswered = incident.status in (Status.TRIGGERED, Status.GATHERING)
-    return (not unanswered, incident.severity.rank, -incident.id)
-
-
-def _headline(count: int, found: list[Incident], shown: int, wants_all: bool) -> str:
-    by_severity = Counter(incident.severity for incident in found)
+def _headline(kinds: Mapping[tuple[Status, Severity], int], shown: int, wants_all: bool) -> str:
+    by_severity: Counter[Severity] = Counter()
+    for (_, severity), number in kinds.items():
+        by_severity[severity] += number
+    count = by_severity.total()
     parts = [f"{by_severity[s]} {s}" for s in Severity if by_severity[s]]
     noun = "incident" if count == 1 else "incidents"
-    text = f"{count} open {noun}: {listed(parts)}." if count == len(found) else f"{count} open."
+    text = f"{count} open {noun}: {listed(parts)}."
     if shown == count:
         return text
     more = "" if wants_all else "; `alerts all` shows more"

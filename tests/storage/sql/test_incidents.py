@@ -148,7 +148,28 @@ async def test_search(database: Database) -> None:
         assert await found(statuses=[]) == []
         assert await found(severity=Severity.WARNING) == [2]
         assert await found(since=NOON, until=NOON + day) == [3, 2]
-        assert await incidents.count_open(tx) == 3
+        assert await incidents.open_by_kind(tx) == {
+            (Status.TRIGGERED, Severity.WARNING): 1,
+            (Status.TRIGGERED, Severity.CRITICAL): 1,
+            (Status.ACKNOWLEDGED, Severity.CRITICAL): 1,
+        }
+
+
+async def test_the_most_urgent_come_first_however_many_are_newer(database: Database) -> None:
+    await store(
+        database,
+        incident("done", status=Status.RESOLVED, resolved_at=NOON),
+        incident("old", severity=Severity.CRITICAL),
+        incident("taken", status=Status.ACKNOWLEDGED),
+        incident("info", severity=Severity.INFORMATIONAL),
+        *(incident(f"new {number}", severity=Severity.WARNING) for number in range(20)),
+        incident("newest", severity=Severity.CRITICAL),
+    )
+    async with database.reading() as tx:
+        every = await incidents.most_urgent(tx, 100)
+        assert [it.group for it in every[:3]] == ["newest", "old", "new 19"]
+        assert [it.group for it in every[-2:]] == ["info", "taken"]
+        assert await incidents.most_urgent(tx, 2) == every[:2]
 
 
 async def test_asked_knows_who_was_paged(database: Database) -> None:
