@@ -6,7 +6,7 @@ says where they differ.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from bot.doors.alert_json import read_each
@@ -50,6 +50,9 @@ MOST_TOLD = 20
 """Refused alerts that an answer names; the others are counted."""
 PAGE = 250
 """Alerts that are read, or written, in one go: the event loop waits for that."""
+GROUPS = 5
+"""Groups that are written in one go; one may hold thousands of alerts."""
+JSON_TYPE = "application/json"
 ORDER = (SilenceState.ACTIVE, SilenceState.PENDING, SilenceState.EXPIRED)
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -136,7 +139,7 @@ class Alertmanager:
 
     async def alerts(self, request: Request) -> Response:
         """Answer every alert that fires and is asked for, by fingerprint."""
-        return await _listed([written for written, _ in await self._seen(request)])
+        return _listed([written for written, _ in await self._seen(request)], PAGE)
 
     async def groups(self, request: Request) -> Response:
         """Answer the groups that alerts travel in, by policy and labels."""
@@ -148,7 +151,7 @@ class Alertmanager:
             group_json(branch.key.labels, branch.key.policy, alerts)
             for _, (branch, alerts) in sorted(found.items())
         ]
-        return await _listed(every)
+        return _listed(every, GROUPS)
 
     async def _seen(self, request: Request) -> list[tuple[Json, Sequence[Branch]]]:
         """Look at every alert that fires, page by page: a storm is asked for while it rages."""
@@ -253,14 +256,20 @@ def _place(silence: Silence, now: datetime) -> tuple[int, str]:
     return ORDER.index(state), str(silence.ends_at or "")
 
 
-async def _listed(found: Sequence[Json]) -> Response:
-    """Write a list as JSON, piece by piece: of a storm it has tens of megabytes."""
-    pieces = []
-    for start in range(0, len(found), PAGE):
-        some = found[start : start + PAGE]
-        pieces.append(_written(some)[1:-1])
-        await asyncio.sleep(0)
-    return Response(b"[" + b",".join(pieces) + b"]", media_type="application/json")
+def _listed(found: Sequence[Json], at_once: int) -> Response:
+    """Write a list as JSON, `at_once` entries at a time: of a storm it has tens of megabytes."""
+    if len(found) <= at_once:
+        return Response(_written(found), media_type=JSON_TYPE)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        before = b"["
+        for start in range(0, len(found), at_once):
+            yield before + _written(found[start : start + at_once])[1:-1]
+            before = b","
+            await asyncio.sleep(0)
+        yield b"]"
+
+    return StreamingResponse(pieces(), media_type=JSON_TYPE)
 
 
 def _written(some: Sequence[Json]) -> bytes:

@@ -103,6 +103,19 @@ async def test_groups_and_receivers(opened: Open) -> None:
     assert status["versionInfo"]["revision"].startswith("tocsin ")
 
 
+async def test_long_lists_are_whole(opened: Open) -> None:
+    """Long lists are written piece by piece; seven hundred alerts in seven groups all come out."""
+    client = await opened()
+    told = [alert(f"Rule{number % 7}", instance=f"db{number}") for number in range(700)]
+    for start in range(0, 700, 250):
+        answer = await client.post("/api/v2/alerts", json=told[start : start + 250])
+        assert answer.status_code == 200
+    shown = (await client.get("/api/v2/alerts")).json()
+    assert {it["labels"]["instance"] for it in shown} == {f"db{number}" for number in range(700)}
+    groups = (await client.get("/api/v2/alerts/groups")).json()
+    assert len(groups) == 7 and sum(len(it["alerts"]) for it in groups) == 700
+
+
 @pytest.mark.parametrize(("query", "names"), [
     ('filter=instance="a"', ["A"]),
     ('filter=alertname=~"A|B"&filter=instance!="a"', ["B"]),
