@@ -113,7 +113,8 @@ async def test_long_lists_are_whole(opened: Open) -> None:
     shown = (await client.get("/api/v2/alerts")).json()
     assert {it["labels"]["instance"] for it in shown} == {f"db{number}" for number in range(700)}
     groups = (await client.get("/api/v2/alerts/groups")).json()
-    assert len(groups) == 7 and sum(len(it["alerts"]) for it in groups) == 700
+    assert len(groups) == 7
+    assert sum(len(it["alerts"]) for it in groups) == 700
 
 
 @pytest.mark.parametrize(("query", "names"), [
