@@ -71,6 +71,9 @@ def _came(alert: Alert, episode: Episode, context: Context) -> Point:
     text = "from our own rules" if source == "rules" else f"from {source}{door}"
     if alert.starts_at and abs(episode.came - alert.starts_at) > timedelta(seconds=5):
         text += f"; it says that it began {context.when(alert.starts_at)}"
+    if episode.left_out:
+        alerts = "alert" if episode.left_out == 1 else "alerts"
+        text += f"; its sender left {episode.left_out} more {alerts} out of that message"
     return Point(topic="came in", text=text, at=episode.came)
 
 

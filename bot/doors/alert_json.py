@@ -11,6 +11,7 @@ from storage.model.labels import Labels
 
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
 """Go's zero time: how its programs write "not set"."""
+MOST_LEFT_OUT = 10**9
 UNSET = NEVER.replace(year=2)  # whatever zone it was written in
 
 
@@ -42,6 +43,14 @@ def read_alert(entry: Any, source: str, now: datetime) -> Alert:
         generator_url=readable(link, "generatorURL"),
         dated=started is not None,
     )
+
+
+def read_left_out(body: Mapping[str, Any]) -> int:
+    """Return how many alerts the sender left out of its message (`max_alerts` there)."""
+    found = body.get("truncatedAlerts")
+    if not isinstance(found, int) or isinstance(found, bool):
+        return 0
+    return min(max(found, 0), MOST_LEFT_OUT)
 
 
 def read_each(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.doors.alert_json import read_alert, read_each
+from bot.doors.alert_json import read_alert, read_each, read_left_out
 from bot.doors.door import Arrived, Caller, Door
 from bot.ingest.format import BadPayload
 
@@ -17,7 +17,7 @@ def read(body: Any, caller: Caller) -> Arrived:
     alerts, refused = read_each(
         body["alerts"], lambda entry: read_alert(entry, caller.source, caller.now)
     )
-    return Arrived(alerts=alerts, refused=refused)
+    return Arrived(alerts=alerts, refused=refused, left_out=read_left_out(body))
 
 
 DOOR = Door(name="alertmanager", path="/webhooks/alertmanager", read=read)

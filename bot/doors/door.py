@@ -54,6 +54,7 @@ class Arrived:
     over, taken_up: names of troubles that ended, or that somebody acknowledged over there.
     changes: what was deployed or switched.
     refused: entries that are none of these; the others are taken all the same.
+    left_out: alerts that the sender left out, because they were too many for one message.
     ignored: why there is nothing in the body for us, where that is as it should be.
     reply:   what the sender's protocol wants to read, besides what any door answers.
     """
@@ -64,6 +65,7 @@ class Arrived:
     taken_up: Sequence[str] = ()
     changes: Sequence[Change] = ()
     refused: Sequence[Refused] = ()
+    left_out: int = 0
     ignored: str = ""
     reply: Mapping[str, Any] = field(default_factory=dict)
 

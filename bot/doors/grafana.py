@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from bot.doors.alert_json import read_alert, read_each, readable
+from bot.doors.alert_json import read_alert, read_each, read_left_out, readable
 from bot.doors.door import Arrived, Caller, Door
 from bot.ingest.format import BadPayload
 from storage.model.alert import Alert
@@ -26,7 +26,7 @@ def read(body: Any, caller: Caller) -> Arrived:
             "the legacy alerting of Grafana 10 and older is not read"
         )
     alerts, refused = read_each(body["alerts"], lambda entry: _alert(entry, caller))
-    return Arrived(alerts=alerts, refused=refused)
+    return Arrived(alerts=alerts, refused=refused, left_out=read_left_out(body))
 
 
 def _alert(entry: Any, caller: Caller) -> Alert:

@@ -98,7 +98,7 @@ async def _read(door: Door, request: Request, body: bytes, caller: Caller, limit
 
 async def _take(door: Door, arrived: Arrived, source: str, hearing: Hearing) -> None:
     if arrived.alerts or arrived.keyed or arrived.over:
-        by = Origin(door=door.name)
+        by = Origin(door=door.name, left_out=arrived.left_out)
         alerts = [replace(alert, origin=by) for alert in arrived.alerts]
         keyed = {key: replace(alert, origin=by) for key, alert in arrived.keyed.items()}
         await hearing.alerts(source, alerts, keyed, arrived.over)
@@ -113,6 +113,14 @@ def _answer(door: Door, source: str, arrived: Arrived) -> Response:
     told: dict[str, Any] = {"taken": taken, **arrived.reply}
     if arrived.ignored:
         told["ignored"] = arrived.ignored
+    if arrived.left_out:
+        told["left_out"] = arrived.left_out
+        log.warning(
+            "the sender left alerts out; set its max_alerts to 0",
+            source=source,
+            door=door.name,
+            left_out=arrived.left_out,
+        )
     if not arrived.refused:
         return JSONResponse(told, status_code=door.status)
     first = [{"index": it.index, "error": it.error} for it in arrived.refused[:MOST_TOLD]]

@@ -75,17 +75,23 @@ def sort_out(
     """Return the news, and the repetitions.
 
     What goes on beyond an end that was told begins anew at `now`: whoever told that end repeats it
-    for a while, and must not end it again.
+    for a while, and must not end it again. An end moves no beginning: many tell it without one.
     """
     found: dict[Word, list[Alert]] = {word: [] for word in Word}
     for fingerprint, alert in told.items():
         before = known.get(fingerprint)
         word = heard(before, alert, now)
-        if word is Word.NEWS and before and alert.is_firing:
-            goes_on = _began_before_its_end(before, alert)
-            alert = replace(alert, starts_at=now) if goes_on else alert
+        if word is Word.NEWS and before:
+            alert = _with_its_beginning(before, alert, now)
         found[word].append(alert)
     return found[Word.NEWS], found[Word.AGAIN]
+
+
+def _with_its_beginning(before: Known, told: Alert, now: datetime) -> Alert:
+    """Return news with the moment at which its trouble began, whatever the word of its end says."""
+    if told.is_firing:
+        return replace(told, starts_at=now) if _began_before_its_end(before, told) else told
+    return replace(told, starts_at=min(before.starts_at, told.starts_at))
 
 
 def as_told(

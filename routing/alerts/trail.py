@@ -77,7 +77,7 @@ class Quiet:
 class Episode:
     """One time that an alert fired.
 
-    source: who told it.  door, rule, group, expr: as `Origin` says.
+    source: who told it.  door, rule, group, expr, left_out: as `Origin` says.
     over:   when it resolved; None: it fires.  by: who said so; empty: nobody repeated it in time.
     """
 
@@ -87,6 +87,7 @@ class Episode:
     rule: str = ""
     group: str = ""
     expr: str = ""
+    left_out: int = 0
     ways: tuple[Way, ...] = ()
     quiet: tuple[Quiet, ...] = ()
     over: datetime | None = None
@@ -151,16 +152,17 @@ def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _arrival(alert: Alert) -> dict[str, str]:
+def _arrival(alert: Alert) -> dict[str, Any]:
     origin = alert.origin
-    told = {
+    told: dict[str, Any] = {
         "source": alert.source,
         "door": origin.door,
         "rule": origin.rule,
         "group": origin.group,
         "expr": shortened(origin.expr, LONGEST_QUERY),
+        "left_out": origin.left_out,
     }
-    return {name: text for name, text in told.items() if text}
+    return {name: said for name, said in told.items() if said}
 
 
 def _way(path: Sequence[int], playbook: Playbook) -> list[Any]:

@@ -79,12 +79,14 @@ class Origin:
     door:  `rules`, `alertmanager`, `grafana`...; empty where nobody said.
     rule:  where our own rule that judged it stands (`rules/shop.yaml:12:5`).
     group: the rule group's name.  expr: the rule's query.
+    left_out: alerts of the same message that its sender left out of it.
     """
 
     door: str = ""
     rule: str = ""
     group: str = ""
     expr: str = ""
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

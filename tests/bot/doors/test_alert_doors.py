@@ -69,6 +69,13 @@ def test_one_bad_alert_harms_no_other() -> None:
     )
 
 
+@pytest.mark.parametrize("door", [alertmanager, grafana])
+@pytest.mark.parametrize(("said", "count"), [(7, 7), (0, 0), (-1, 0), ("7", 0), (True, 0)])
+def test_what_was_left_out_is_counted(door: Any, said: Any, count: int) -> None:
+    arrived = door.read(webhook(ENTRY) | {"truncatedAlerts": said}, CALLER)
+    assert (len(arrived.alerts), arrived.left_out) == (1, count)
+
+
 def test_a_start_in_the_future_is_now() -> None:
     ahead = ENTRY | {"startsAt": "2031-01-01T00:00:00Z"}
     (alert,) = alertmanager.read(webhook(ahead), CALLER).alerts

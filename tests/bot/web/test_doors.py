@@ -64,6 +64,31 @@ async def test_alertmanagers_alerts_open_and_end_incidents(serve: Serve, stage: 
     assert await states(stage) == [("DiskFull", Status.RESOLVED), ("Slow", Status.TRIGGERED)]
 
 
+async def test_what_the_sender_left_out_is_said(serve: Serve, stage: Stage) -> None:
+    """Its receiver has `max_alerts`: the others of the group come to nobody."""
+    token = {"ada": "a-token-for-ada"}
+    client = await serve(hearing=hearing(stage), ingest_tokens=TOKENS, people_tokens=token)
+    told = webhook("DiskFull") | {"truncatedAlerts": 40}
+    answer = await client.post("/webhooks/alertmanager", json=told, headers=BY_ALERTS)
+    assert answer.json() == {"taken": 1, "left_out": 40}
+    by_ada = {"Authorization": f"Bearer {token['ada']}"}
+    why = await client.get("/api/v1/why?alert=DiskFull", headers=by_ada)
+    assert "its sender left 40 more alerts out of that message" in why.text
+
+
+async def test_an_end_by_its_key_moves_no_beginning(serve: Serve, stage: Stage) -> None:
+    client = await serve(hearing=hearing(stage), ingest_tokens=TOKENS)
+    began = "2026-03-02T11:59:12.000Z"
+    payload = {**EVENT["payload"], "timestamp": began}
+    await client.post("/v2/enqueue", json=EVENT | {"payload": payload})
+    await client.post("/v2/enqueue", json=EVENT | {"event_action": "resolve"})
+    async with stage.database.reading() as tx:
+        (of_one,) = (await alerts.of_incidents(tx, [IncidentId(1)])).values()
+    assert [(it.is_firing, it.starts_at.isoformat()) for it in of_one] == [
+        (False, "2026-03-02T11:59:12+00:00")
+    ]
+
+
 @pytest.mark.parametrize("token", ["", "Bearer wrong", "Basic d3Jvbmc6d3Jvbmc="])
 async def test_nobody_tells_without_a_token(serve: Serve, stage: Stage, token: str) -> None:
     client = await serve(hearing=hearing(stage), ingest_tokens=TOKENS)

@@ -72,6 +72,14 @@ def test_who_says_it_long_after_the_end_is_believed_and_the_end_told_again_is_la
     assert heard(Known.of(news[0]), dated(1, 401), now + MINUTE) is NEWS
 
 
+@pytest.mark.parametrize("told", [replace(dated(6, 6), dated=False), dated(3, 6), dated(0, 6)])
+def test_an_end_moves_no_beginning(told: Alert) -> None:
+    """Whoever tells an end often tells no beginning, or that of a later look."""
+    key = alert().fingerprint
+    news, _ = sort_out({key: Known.of(dated(0))}, {key: told}, NOON + 6 * MINUTE)
+    assert [(it.starts_at, it.ends_at) for it in news] == [(NOON, NOON + 6 * MINUTE)]
+
+
 def test_the_last_word_of_a_batch_counts_and_stragglers_do_not() -> None:
     over, again, key = dated(0, 5), dated(6), alert().fingerprint
     assert newest_of([dated(0), over, dated(1)]) == {key: over}
