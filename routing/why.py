@@ -52,17 +52,39 @@ def way_of_alert(
 
 def answer_of(alert: Alert, told: Sequence[Case], context: Context) -> str:
     """Say in a sentence whether anybody heard of an alert, and why not."""
-    if told:
-        return f"Told in #{told[0].incident.id}. {headline(told[0], context)}"
     episodes = episodes_of(alert.trail)
     quiet = episodes[-1].quiet if episodes else ()
     who = listed([mute_words(it.mute, context) for it in quiet][:3])
+    going = [it.mute for it in quiet if it.to is None] if alert.is_firing else []
+    if told:
+        return _told(told[0], going, context)
+    if not alert.is_firing and episodes and episodes[-1].is_only_an_end:
+        return "Nobody was told: that it is over was told before that it fires."
     if not alert.is_firing:
         return f"Nobody was told: {who or 'no incident heard of it'}, until it was over."
-    going = [it.mute for it in quiet if it.to is None]
     if not going:
         return "No incident that is still kept was told of it."
-    return f"Nobody is told now: {who}. If it fires still, it is told {_end_words(going, context)}."
+    return _not_now(going, context)
+
+
+def _told(case: Case, going: Sequence[Mute], context: Context) -> str:
+    """Say who was told, and what keeps it quiet by now. going: what mutes it."""
+    incident = case.incident
+    said = f"old in #{incident.id}. {headline(case, context)}"
+    if not going:
+        return f"T{said}"
+    if incident.status.is_open or incident.quiet:
+        return f"T{said} Muted now: {_listed(going, context)}."
+    return f"{_not_now(going, context)} When it fired before it was t{said}"
+
+
+def _not_now(going: Sequence[Mute], context: Context) -> str:
+    end = _end_words(going, context)
+    return f"Nobody is told now: {_listed(going, context)}. If it fires still, it is told {end}."
+
+
+def _listed(mutes: Sequence[Mute], context: Context) -> str:
+    return listed([mute_words(mute, context) for mute in mutes][:3])
 
 
 def _came(alert: Alert, episode: Episode, context: Context) -> Point:
@@ -96,7 +118,7 @@ def _same(
     repeated: datetime | None,
 ) -> Point:
     text = f"into alert {alert.fingerprint}, one for equal labels"
-    if before and before[-1].over:
+    if before and before[-1].over and not before[-1].is_only_an_end:
         text += f"; it fired before, until {context.when(before[-1].over)}"
     if repeated is not None and repeated > episode.came:
         text += f"; told again, last {context.when(repeated)}"
@@ -120,6 +142,8 @@ def _quiet(quiet: Quiet, context: Context) -> Point:
 
 
 def _routed(alert: Alert, episode: Episode, now: Sequence[Way]) -> list[Point]:
+    if episode.is_only_an_end:
+        return [Point(topic="routed", text="nowhere: its end came first")]
     if not episode.ways:
         return [Point(topic="routed", text="its way is not kept: it came before ways were noted")]
     points = [Point(topic="routed", text=way_words(way, alert)) for way in episode.ways]
@@ -140,7 +164,10 @@ def way_words(way: Way, alert: Alert) -> str:
 
 def _joined(case: Case, episode: Episode, context: Context) -> Point:
     """Say in which incident it was told, and who had that already."""
-    text = f"incident #{case.incident.id}"
+    incident = case.incident
+    text = f"incident #{incident.id}"
+    if incident.resolved_at and incident.resolved_at <= episode.came and not incident.quiet:
+        return Point(topic="grouped into", text=f"{text}, when it fired before")
     if had := _had_by_then(case, episode.came, context):
         text += f"; it joined when {had}, so nobody was asked anew"
     return Point(topic="grouped into", text=text)

@@ -1,7 +1,7 @@
 """The same alert again: whether what is told now is news, a repetition, or comes too late."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -18,6 +18,7 @@ class Word(StrEnum):
 
     NEWS = "news"
     AGAIN = "again"
+    EARLY = "early"
     NOTHING = "nothing"
 
 
@@ -25,11 +26,14 @@ def heard(known: Known | None, told: Alert, now: datetime) -> Word:
     """Say what `told` is at `now`, after what is known.
 
     A new value or a text that only quotes it is no news; firing, resolved, and data that
-    stopped or came back are. An unknown alert that is resolved already never mattered; one that
-    comes late changes nothing.
+    stopped or came back are. Of an unknown alert that is resolved already nobody hears; where its
+    source gives times it may have overtaken the word that it fires, and is remembered for that.
+    What comes late changes nothing.
     """
+    if known is None and not told.is_firing:
+        return Word.EARLY if told.dated else Word.NOTHING
     if known is None:
-        return Word.NEWS if told.is_firing else Word.NOTHING
+        return Word.NEWS
     if is_late(known, told, now):
         return Word.NOTHING
     if (known.status, known.no_data_since) != (told.status, told.no_data_since):
@@ -69,10 +73,19 @@ def newest_of(alerts: Iterable[Alert]) -> dict[Fingerprint, Alert]:
     return newest
 
 
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """What a batch comes to: news, repetitions, and ends that nobody knew a beginning of."""
+
+    news: list[Alert]
+    again: list[Alert]
+    early: list[Alert]
+
+
 def sort_out(
     known: Mapping[Fingerprint, Known], told: Mapping[Fingerprint, Alert], now: datetime
-) -> tuple[list[Alert], list[Alert]]:
-    """Return the news, and the repetitions.
+) -> Sorted:
+    """Return what is news, what repeats, and what came too early.
 
     What goes on beyond an end that was told begins anew at `now`: whoever told that end repeats it
     for a while, and must not end it again. An end moves no beginning: many tell it without one.
@@ -84,7 +97,7 @@ def sort_out(
         if word is Word.NEWS and before:
             alert = _with_its_beginning(before, alert, now)
         found[word].append(alert)
-    return found[Word.NEWS], found[Word.AGAIN]
+    return Sorted(found[Word.NEWS], found[Word.AGAIN], found[Word.EARLY])
 
 
 def _with_its_beginning(before: Known, told: Alert, now: datetime) -> Alert:

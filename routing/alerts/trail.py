@@ -93,6 +93,11 @@ class Episode:
     over: datetime | None = None
     by: str = ""
 
+    @property
+    def is_only_an_end(self) -> bool:
+        """Whether it was over before anybody told that it fires."""
+        return self.over == self.came and not self.ways
+
 
 @dataclass(slots=True)
 class Scribe:
@@ -146,6 +151,11 @@ class Scribe:
             found = [_way(path, self.playbook) for path in paths[:MOST_WAYS]]
             self._ways[paths] = _json(found)
         return self._ways[paths]
+
+
+def trail_of_end(alert: Alert, now: datetime) -> str:
+    """Return the trail of what is over before anybody told that it fires."""
+    return f"{now.timestamp():.3f}\t{Note.OVER}\t{_json({'by': alert.source})}"
 
 
 def _json(value: Any) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.alerts.dedupe import newest_of, sort_out
+from routing.alerts.trail import trail_of_end
 from routing.flow.current import Current
 from routing.flow.inflow import Inflow
 from routing.flow.moment import Moment, decided, read_moment
@@ -90,8 +91,8 @@ class Receiver:
 
     async def _is_worth_writing(self, told: Mapping[Fingerprint, Alert]) -> bool:
         async with self._database.reading() as tx:
-            news, again = sort_out(await standing.known(tx, told), told, self._clock.utc_now())
-        return bool(news) or any(alert.expires_at for alert in again)
+            found = sort_out(await standing.known(tx, told), told, self._clock.utc_now())
+        return bool(found.news or found.early) or any(it.expires_at for it in found.again)
 
     async def _take(
         self, tx: AsyncConnection, told: Mapping[Fingerprint, Alert]
@@ -101,13 +102,23 @@ class Receiver:
         same = {key for key, goes_on in there.items() if goes_on and _goes_on(told[key])}
         known = await standing.known(tx, there.keys() - same)
         rest = {key: alert for key, alert in told.items() if key not in same}
-        news, again = sort_out(known, rest, self._clock.utc_now())
-        again = [it for it in (*again, *(told[key] for key in same)) if it.expires_at]
+        found = sort_out(known, rest, self._clock.utc_now())
+        again = [it for it in (*found.again, *(told[key] for key in same)) if it.expires_at]
         written = await self._again(tx, again)
-        if not news:
+        if not (found.news or found.early):
             return [], written
         moment = await read_moment(tx, self._clock, self._playbook)
+        await self._remember(tx, found.early, moment)
+        if not found.news:
+            return [], written
+        news = await _in_their_words(tx, found.news)
         return await self._settle(tx, news, known, moment), [*written, *news]
+
+    async def _remember(self, tx: AsyncConnection, early: Sequence[Alert], moment: Moment) -> None:
+        """Keep ends that came first, so that the word that it fires is late when it comes."""
+        now, steady = moment.now, moment.steady
+        ended = [replace(it, trail=trail_of_end(it, now)) for it in early]
+        await standing.upsert_many(tx, [stands(it, now, steady) for it in ended])
 
     async def _again(self, tx: AsyncConnection, again: Sequence[Alert]) -> list[Alert]:
         """Note that these were told again: most often with the same words, for the same time."""
@@ -168,6 +179,22 @@ class Receiver:
     def _tell(self, changed: Sequence[Incident]) -> None:
         if changed:
             self._wake.committed(incident.id for incident in changed)
+
+
+async def _in_their_words(tx: AsyncConnection, news: Sequence[Alert]) -> list[Alert]:
+    """Let what is over say still what it was about, where its end alone was told."""
+    bare = [it.fingerprint for it in news if not (it.is_firing or it.annotations)]
+    before = await standing.by_fingerprints(tx, bare) if bare else {}
+    return [
+        replace(
+            it,
+            annotations=before[it.fingerprint].alert.annotations,
+            generator_url=it.generator_url or before[it.fingerprint].alert.generator_url,
+        )
+        if it.fingerprint in before
+        else it
+        for it in news
+    ]
 
 
 def _goes_on(told: Alert) -> bool:

@@ -85,10 +85,14 @@ async def unheard_incidents(tx: AsyncConnection, since: datetime, limit: int) ->
 
 
 async def unheard_alerts(tx: AsyncConnection, since: datetime, limit: int) -> list[Fingerprint]:
-    """Return what ended since then and no incident was told of; what ended last comes first."""
+    """Return what ended since then and no incident was told of; what ended last comes first.
+
+    What was never told to fire is left out: there was nothing to hear.
+    """
     told = exists().where(
         alerts.c.fingerprint == standing.c.fingerprint, alerts.c.starts_at >= standing.c.starts_at
     )
-    query = select(standing.c.fingerprint).where(~STANDS, standing.c.ends_at >= since, ~told)
+    fired = or_(standing.c.trail == "", standing.c.trail.contains("\tcame\t"))
+    query = select(standing.c.fingerprint).where(~STANDS, standing.c.ends_at >= since, ~told, fired)
     rows = await tx.execute(query.order_by(standing.c.ends_at.desc()).limit(limit))
     return [Fingerprint(key) for key in rows.scalars()]

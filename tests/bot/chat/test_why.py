@@ -113,6 +113,45 @@ async def test_everything_that_is_not_heard_now_or_was_not(square: Square) -> No
     assert (await square.say("why")).text.splitlines()[0] == "1 alert firing, none of that muted."
 
 
+async def test_what_was_told_before_and_is_muted_now_is_not_called_told(square: Square) -> None:
+    await square.town.fire()
+    await square.town.turn(60)
+    await square.town.fire(resolved(alert()))
+    await silence(square, "CheckoutSlow")
+    await square.town.turn(60)
+    await square.town.fire()
+    await square.town.turn()
+    lines = (await square.say("why CheckoutSlow")).text.splitlines()
+    assert lines[1].startswith(
+        "  Nobody is told now: silence 1 by Ada until 13:00 UTC (new disks). If it fires still, "
+        "it is told at 13:00 UTC. When it fired before it was told in #1. Asked Ada by slack and"
+    )
+    assert "  grouped into: incident #1, when it fired before" in lines
+
+
+async def test_what_rang_and_is_muted_now_says_both(square: Square) -> None:
+    await square.town.fire()
+    await square.town.turn(60)
+    await silence(square, "CheckoutSlow")
+    await square.town.turn()
+    lines = (await square.say("why CheckoutSlow")).text.splitlines()
+    assert lines[1].startswith("  Told in #1. Asked Ada by slack and sms at 12:00 UTC.")
+    assert lines[1].endswith(" Muted now: silence 1 by Ada until 13:00 UTC (new disks).")
+
+
+async def test_an_end_that_came_first_says_so_and_is_no_news(square: Square) -> None:
+    began = replace(alert(), dated=True)
+    await square.town.fire(replace(resolved(began), ends_at=NOON + HOUR / 60))
+    await square.town.fire(began)
+    lines = (await square.say("why CheckoutSlow")).text.splitlines()
+    assert lines[1] == "  Nobody was told: that it is over was told before that it fires."
+    assert "  routed: nowhere: its end came first" in lines
+    assert (await square.say("why")).text.splitlines() == [
+        "Nothing fires.",
+        "Nothing else of the last 24 hours was kept from people.",
+    ]
+
+
 async def test_what_gathers_says_until_when_and_what_was_over_before(square: Square) -> None:
     waits = replace(POLICY, group_wait=timedelta(seconds=30))
     square.town.playbook.swap(replace(PLAYBOOK, policies={"default": waits}))

@@ -14,7 +14,7 @@ from tests.routing.town import alert, resolved
 
 MINUTE = timedelta(minutes=1)
 SILENT = replace(alert(), no_data_since=NOON)
-NEWS, AGAIN, NOTHING = Word.NEWS, Word.AGAIN, Word.NOTHING
+NEWS, AGAIN, EARLY, NOTHING = Word.NEWS, Word.AGAIN, Word.EARLY, Word.NOTHING
 
 
 def dated(begin: int, end: int | None = None) -> Alert:
@@ -28,6 +28,7 @@ def dated(begin: int, end: int | None = None) -> Alert:
 TABLE = [
     pytest.param(None, alert(), NEWS, id="unknown-and-firing"),
     pytest.param(None, resolved(alert()), NOTHING, id="unknown-and-over"),
+    pytest.param(None, dated(0, 5), EARLY, id="unknown-and-over-with-its-times"),
     pytest.param(alert(), alert(), AGAIN, id="told-again"),
     pytest.param(alert(), replace(alert(), value=9.0), AGAIN, id="another-value"),
     pytest.param(alert(), replace(alert(), annotations=Labels.of(summary="9")), AGAIN,
@@ -65,7 +66,7 @@ def test_who_says_it_long_after_the_end_is_believed_and_the_end_told_again_is_la
     known = replace(Known.of(over), updated_at=NOON + 5 * MINUTE)
     for minute, count in ((5, 0), (6, 0), (7, 1), (400, 1)):
         now = NOON + minute * MINUTE
-        news, _ = sort_out({key: known}, {key: dated(1)}, now)
+        news = sort_out({key: known}, {key: dated(1)}, now).news
         assert [it.starts_at for it in news] == [now] * count
     assert heard(Known.of(news[0]), over, now) is NOTHING
     assert heard(Known.of(news[0]), dated(1), now) is AGAIN
@@ -76,7 +77,7 @@ def test_who_says_it_long_after_the_end_is_believed_and_the_end_told_again_is_la
 def test_an_end_moves_no_beginning(told: Alert) -> None:
     """Whoever tells an end often tells no beginning, or that of a later look."""
     key = alert().fingerprint
-    news, _ = sort_out({key: Known.of(dated(0))}, {key: told}, NOON + 6 * MINUTE)
+    news = sort_out({key: Known.of(dated(0))}, {key: told}, NOON + 6 * MINUTE).news
     assert [(it.starts_at, it.ends_at) for it in news] == [(NOON, NOON + 6 * MINUTE)]
 
 

@@ -13,9 +13,11 @@ from storage.errors import StaleIncident
 from storage.model.alert import Alert
 from storage.model.incident import IncidentId, Status
 from storage.model.standing import Standing
-from storage.sql import meta, standing
+from storage.sql import alerts, meta, standing
 from tests.fakes import NOON
 from tests.routing.town import Town, alert, resolved
+
+SECOND = timedelta(seconds=1)
 
 
 async def test_what_comes_along_is_stored_with_the_alerts_or_not_at_all(here: Town) -> None:
@@ -218,3 +220,30 @@ async def test_by_continue_an_alert_is_in_two_incidents_and_ends_in_both(here: T
     assert await here.open_incidents() == []
     await here.fire(alert())
     assert len(await here.open_incidents()) == 2
+
+
+async def test_an_end_that_overtook_its_beginning_rings_nobody(here: Town) -> None:
+    """A sender whose first word was refused for the moment repeats it after it is over."""
+    began = replace(alert(), dated=True, starts_at=NOON - 30 * SECOND)
+    await here.fire(replace(resolved(began), ends_at=NOON - SECOND))
+    await here.fire(began)
+    await here.turn()
+    assert await here.open_incidents() == []
+    assert here.slack.sent == here.sms.sent == []
+    here.clock.advance(5)
+    await here.fire(replace(began, starts_at=NOON + 4 * SECOND))
+    assert (await here.incident()).firing == 1
+
+
+async def test_who_tells_only_the_end_takes_nothing_from_what_was_said(here: Town) -> None:
+    """A key of PagerDuty's or a heartbeat that calls again says neither why it rang nor when."""
+    await here.fire(replace(alert(), generator_url="https://prometheus"))
+    here.clock.advance(60)
+    now = here.clock.utc_now()
+    await here.fire(Alert(labels=alert().labels, starts_at=now).resolved_at(now))
+    async with here.database.reading() as tx:
+        (kept,) = (await standing.by_fingerprints(tx, [alert().fingerprint])).values()
+        (told,) = (await alerts.of_incidents(tx, [IncidentId(1)]))[IncidentId(1)]
+    for it in (kept.alert, told):
+        assert (it.starts_at, it.ends_at, it.generator_url) == (NOON, now, "https://prometheus")
+        assert it.annotations.get("summary") == "CheckoutSlow hurts"
