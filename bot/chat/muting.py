@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 
+from bot.chat.holds import read_hold
 from bot.chat.identity import NotPermitted
 from bot.chat.matchers import read_matchers
 from bot.chat.times import read_time
 from bot.chat.verb import Ask, Confirm, Reply
-from bot.chat.wording import listed
+from bot.chat.wording import clock_time, listed
 from routing.alerts.breadth import Breadth
 from routing.delivery.words import shortened
 from routing.flow.silence import SilenceDesk
@@ -18,7 +19,6 @@ from routing.playbook import SilenceLimits
 from storage.model.labels import Matcher
 from storage.model.person import Permission
 from storage.model.silence import SilenceId
-from storage.units import parse_duration
 
 _WORD = re.compile(r"yes-[0-9a-f]{4}-[0-9]{1,9}")
 MOST_MATCHERS, MOST_TEAMS, LONGEST_SAID = 20, 8, 1_900
@@ -48,10 +48,8 @@ def read_wish(ask: Ask, now: datetime) -> Wish:
     if len(matchers) > MOST_MATCHERS:
         raise ValueError(f"found {len(matchers)} matchers; expected {MOST_MATCHERS} at most")
     words, hold = text.split(), ask.hold
-    if hold is None and words and words[0].lower() == "for":
-        words = words[1:]
-    if hold is None and words and (span := _duration(words[0])) is not None:
-        hold, words = span, words[1:]
+    if hold is None:
+        hold, words = read_hold(words)
     until_resolved = [word.lower() for word in words[:2]] == ["until", "resolved"]
     words = words[2:] if until_resolved else words
     if hold is None and not until_resolved and words and words[0].lower() == "until":
@@ -65,13 +63,6 @@ def read_wish(ask: Ask, now: datetime) -> Wish:
         confirmed=confirmed,
         note=" ".join(word for word in words if word != confirmed),
     )
-
-
-def _duration(word: str) -> timedelta | None:
-    try:
-        return None if word.isdigit() else parse_duration(word.lower())
-    except ValueError:
-        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,3 +158,24 @@ async def expire(ask: Ask, desk: SilenceDesk, words: Sequence[str]) -> Reply:
     return Reply(
         f"{named[:1].upper()}{named[1:]} {are} over; what {it} hid and fires still is told now."
     )
+
+
+async def extend(ask: Ask, desk: SilenceDesk, words: Sequence[str]) -> Reply:
+    """Let a silence or a window last longer: `3 2h`, `3 by 2 hours`."""
+    ids = read_numbers(words[:1])
+    if len(ids) != 1:
+        return Reply(
+            f"Which one, and by how much? `{ask.verb} list` shows them; `{ask.verb} extend 3 2h` "
+            "lets number 3 last 2 h longer.",
+            refused=True,
+        )
+    rest = words[2:] if list(words[1:2]) == ["by"] else words[1:]
+    by = read_hold(rest)[0] if ask.hold is None else ask.hold
+    if by is None or by <= timedelta(0):
+        return Reply(f"By how much? Say `{ask.verb} extend {ids[0]} 2h`.", refused=True)
+    # What only an administrator may hide, nobody else hides for longer.
+    before = await desk.get(ids[0])
+    check_right(ask, await desk.breadth(before.matchers), desk.playbook().limits)
+    after = await desk.extend(ids[0], by, actor=ask.person.id, via=ask.via)
+    end = clock_time(after.ends_at, desk.clock.utc_now()) if after.ends_at else "ever"
+    return Reply(f"{after.kind.capitalize()} {after.id} lasts until {end}.")

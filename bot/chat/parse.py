@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
+from bot.chat.holds import read_hold
 from storage.errors import nearest
 from storage.model.incident import IncidentId
-from storage.units import parse_duration
 
 _NUMBERS = re.compile(r"#?[0-9]+(,#?[0-9]+)*[,:;]?")
 SHORT = {
@@ -16,6 +15,8 @@ SHORT = {
     **{word: ["verdict", word] for word in ("real", "false", "none")},
 }
 """What is quick to type on a phone, from every mouth."""
+NOTED = ("ack", "resolve", "escalate")
+"""Verbs behind which words are a note, unless the first selects incidents."""
 _LONGEST_NUMBER = 18  # digits; more would fit no database, and no incident has such a number
 
 
@@ -32,9 +33,9 @@ class Said:
 def parse(text: str) -> Said:
     """Take a sentence apart: `/ack #12,13 for 2h looking`, `tocsin snooze 12 30m`.
 
-    Numbers stand right behind the verb; a duration stands behind them, behind the first word
-    (`oncall take 8h`), or at the very end with `for` (`ack 12 looking at it for 2h`). Numbers and
-    durations elsewhere are part of the note.
+    Numbers stand right behind the verb; a duration (`2h`, `90 min`) stands behind them, behind the
+    first word (`oncall take 8h`), or at the very end with `for` (`ack 12 looking at it for 2h`).
+    Numbers and durations elsewhere are part of the note.
     """
     tokens = text.split()
     if tokens and tokens[0].lower().lstrip("/") == "tocsin":
@@ -44,13 +45,12 @@ def parse(text: str) -> Said:
     verb = tokens[0].lower().removeprefix("/")
     verb, *rest = [*SHORT.get(verb, [verb]), *tokens[1:]]
     incidents, hold, words = _front(rest)
-    if hold is None and not incidents and len(words) > 1:
+    if hold is None and not incidents and len(words) > 1 and _may_hold(verb, words[0]):
         later, hold, behind = _front(words[1:], numbers=False)
         words = [words[0], *behind] if hold is not None else words
         incidents += later
-    if hold is None and len(words) > 1 and words[-2].lower() == "for":
-        hold = _duration(words[-1])
-        words = words[:-2] if hold is not None else words
+    if hold is None:
+        hold, words = _behind(words)
     return Said(verb=verb, incidents=tuple(dict.fromkeys(incidents)), hold=hold, words=tuple(words))
 
 
@@ -61,24 +61,35 @@ def _front(
     incidents: list[IncidentId] = []
     hold: timedelta | None = None
     while tokens:
-        if numbers and _NUMBERS.fullmatch(tokens[0]):
+        may_be_number = numbers and not incidents
+        span, rest = (
+            (None, tokens) if hold is not None else read_hold(tokens, numbered=may_be_number)
+        )
+        if span is not None:
+            hold, tokens = span, rest
+        elif numbers and _NUMBERS.fullmatch(tokens[0]):
             found = re.findall("[0-9]+", tokens[0])
             incidents += [IncidentId(int(digits[:_LONGEST_NUMBER])) for digits in found]
             tokens = tokens[1:]
-            continue
-        skipped = 1 if tokens[0].lower() == "for" and len(tokens) > 1 else 0
-        span = _duration(tokens[skipped]) if hold is None else None
-        if span is None:
+        else:
             break
-        hold, tokens = span, tokens[skipped + 1 :]
     return incidents, hold, tokens
 
 
-def _duration(token: str) -> timedelta | None:
-    with suppress(ValueError):
-        if not token.isdigit():
-            return parse_duration(token.rstrip(".,:;").lower())
-    return None
+def _may_hold(verb: str, first: str) -> bool:
+    """Say whether a duration may stand behind the first word: in `ack deployed 2 days ago` not."""
+    selects = first.lower() in ("all", "mine") or "=" in first or "!~" in first
+    return selects or verb not in NOTED
+
+
+def _behind(words: list[str]) -> tuple[timedelta | None, list[str]]:
+    """Take `for 2 hours` off the end of a note."""
+    places = [place for place, word in enumerate(words) if word.lower() == "for"]
+    if places:
+        hold, rest = read_hold(words[places[-1] :])
+        if hold is not None and not rest:
+            return hold, words[: places[-1]]
+    return None, words
 
 
 def unknown_verb(verb: str, known: Iterable[str]) -> str:

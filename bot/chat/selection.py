@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.chat.guess import guess
+from bot.chat.holds import read_hold
 from bot.chat.matchers import read_matchers
 from bot.chat.verb import Ask, Reply
 from bot.chat.wording import listed
@@ -76,7 +77,8 @@ async def chosen(
     if not found:
         return ask, Reply(await _none(ask, wanted, desks, statuses), refused=True)
     numbers = tuple(incident.id for incident in found)
-    return replace(ask, incidents=numbers, words=wanted.words), None
+    hold, words = (ask.hold, wanted.words) if ask.hold else read_hold(wanted.words)
+    return replace(ask, incidents=numbers, hold=hold, words=tuple(words)), None
 
 
 async def _found(

@@ -101,14 +101,28 @@ class SilenceDesk:
                 await self._record(tx, "silenced", f"{described(made[-1])} by {actor}", actor, via)
         return made
 
+    async def get(self, id: SilenceId) -> Silence:
+        """Return a silence or a window; raises UnknownSilence."""
+        async with self.database.reading() as tx:
+            return await silences.get(tx, id)
+
     async def extend(self, id: SilenceId, by: timedelta, *, actor: str, via: str) -> Silence:
-        """Let a silence last longer; raises UnknownSilence, NotAllowed where it is over."""
+        """Let a silence or a window last longer; raises UnknownSilence.
+
+        NotAllowed where it is over, comes again, or would last too long.
+        """
         async with self._changing() as tx:
             before = await self._running(tx, id)
+            if before.rule:
+                raise NotAllowed(f"{_named(before)} comes again: end it, and plan another")
             if before.ends_at is None:
                 raise NotAllowed(f"{_named(before)} has no end")
-            now = self.clock.utc_now()
-            after = replace(before, ends_at=before.ends_at + by, updated_at=now)
+            after = replace(
+                before,
+                ends_at=before.ends_at + by,
+                lasts=before.lasts + by if before.lasts else None,
+                updated_at=self.clock.utc_now(),
+            )
             self._check_end(after)
             await silences.save(tx, after)
             because = f"{_named(after)} extended by {actor}: until {_time(after.ends_at)}"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.chat.identity import require
-from bot.chat.muting import Planned, expire, objection, read_wish
+from bot.chat.muting import Planned, expire, extend, objection, read_wish
 from bot.chat.times import read_time
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import clock_time, name_of
@@ -20,7 +20,7 @@ from storage.units import format_duration, human_duration
 HOW = (
     "Say what, for how long and when: `maintenance team=db 2h at 22:00 upgrade`, "
     "`maintenance team=db 2h at 2026-12-01 22:00 weekly`; or `maintenance list`, "
-    "`maintenance expire 3`. Without `at` it begins now."
+    "`maintenance extend 3 2h`, `maintenance expire 3`. Without `at` it begins now."
 )
 OFTEN = {"daily": "FREQ=DAILY", "weekly": "FREQ=WEEKLY", "monthly": "FREQ=MONTHLY"}
 OVER = "never again"
@@ -58,6 +58,8 @@ async def run(ask: Ask, desks: Desks) -> Reply:
         return await _list(desk, desks)
     require(ask.person, Permission.RESPOND, "`maintenance`")
     match [*ask.words]:
+        case ["extend", *rest]:
+            return await extend(ask, desk, rest)
         case ["expire" | "end", *numbers]:
             return await expire(ask, desk, numbers)
     return await _make(ask, desk, desks)
@@ -152,7 +154,7 @@ async def _list(desk: SilenceDesk, desks: Desks) -> Reply:
 VERB = Verb(
     name="maintenance",
     usage="maintenance <label=value>... <duration> [at <time>] [daily|weekly|monthly|FREQ=...] "
-    "[note] | list | expire <window>",
+    "[note] | list | extend <window> <duration> | expire <window>",
     summary="plan times at which nobody hears of what is worked on",
     needs=Permission.VIEW,
     run=run,

@@ -1,5 +1,8 @@
 """`report`: figures about a period, as a short table, charts and a file."""
 
+from datetime import timedelta
+
+from bot.chat.holds import read_hold
 from bot.chat.verb import Ask, Reply, Verb
 from routing.flow.desks import Desks
 from storage.model.person import Permission
@@ -13,8 +16,19 @@ async def run(ask: Ask, desks: Desks) -> Reply:
     """
     from bot.reports.publish import make, read_order  # what draws, only when it is asked for
 
-    order, formats = read_order(ask.words, ask.hold)
+    hold, words = _period(ask)
+    order, formats = read_order(words, hold)
     return await make(order, desks, formats=formats or ("png", "csv"))
+
+
+def _period(ask: Ask) -> tuple[timedelta | None, list[str]]:
+    """Take the first duration out of the words, wherever it stands."""
+    words = list(ask.words)
+    for place in range(len(words)):
+        hold, rest = read_hold(words[place:])
+        if hold is not None and ask.hold is None:
+            return hold, [*words[:place], *rest]
+    return ask.hold, words
 
 
 VERB = Verb(

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from bot.chat.guess import guess
 from bot.chat.identity import require
-from bot.chat.muting import Planned, Wish, check_right, expire, objection, read_wish
+from bot.chat.muting import Planned, Wish, expire, extend, objection, read_wish
 from bot.chat.selection import ALL, MINE, chosen
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import clock_time, name_of
@@ -16,15 +16,14 @@ from routing.flow.silence import PAGE, Cover, SilenceDesk
 from storage.model.labels import Fingerprint
 from storage.model.person import Permission, PersonId
 from storage.model.silence import Silence, SilenceId, SilenceKind
-from storage.sql import silences, standing
-from storage.units import format_duration, human_duration, parse_duration
+from storage.sql import standing
+from storage.units import format_duration, human_duration
 
 HOW = (
     "Say what and for how long: `silence service=checkout 2h planned work`, "
     "`silence 12 until resolved`, `silence mine 1h`; or `silence list`, `silence extend 3 2h`, "
     "`silence expire 3`."
 )
-EXTEND = "Which one, and by how much? `silence extend 3 2h` lets number 3 last 2 h longer."
 OVER = "That time is over; a silence ends later than it begins."
 HOW_LONG = (
     "For how long? Say it behind what is to be quiet: `silence service=checkout 2h`, "
@@ -49,13 +48,10 @@ async def run(ask: Ask, desks: Desks) -> Reply:
         return await _list(desk, desks)
     require(ask.person, Permission.RESPOND, "`silence`")
     match [*ask.words]:
-        case ["extend", number, *rest] if number.strip("#").isdigit():
-            id = SilenceId(int(number.strip("#")[:18]))
-            return await _extend(ask, desk, desks, id, rest)
+        case ["extend", *rest]:
+            return await extend(ask, desk, rest)
         case ["expire" | "end", *numbers]:
             return await expire(ask, desk, numbers)
-        case ["extend", *_]:
-            return Reply(EXTEND, refused=True)
     return await _make(ask, desk, desks)
 
 
@@ -165,23 +161,6 @@ async def _list(desk: SilenceDesk, desks: Desks) -> Reply:
     head = ("silence", "on", "by", "until", "hides", "note")
     plural = "silence" if len(found) == 1 else "silences"
     return Reply(f"{len(found)} {plural}; `silence expire 3` ends one.", table=(head, *rows))
-
-
-async def _extend(
-    ask: Ask, desk: SilenceDesk, desks: Desks, id: SilenceId, rest: list[str]
-) -> Reply:
-    try:
-        by = ask.hold or parse_duration(rest[-1].lower() if rest else "")
-    except ValueError:
-        return Reply(f"By how much? Say `silence extend {id} 2h`.", refused=True)
-    async with desks.database.reading() as tx:
-        before = await silences.get(tx, id)
-    # What only an administrator may hide, nobody else hides for longer.
-    check_right(ask, await desk.breadth(before.matchers), desks.playbook().limits)
-    after = await desk.extend(id, by, actor=ask.person.id, via=ask.via)
-    now = desk.clock.utc_now()
-    end = clock_time(after.ends_at, now) if after.ends_at else "ever"
-    return Reply(f"{after.kind.capitalize()} {id} lasts until {end}.")
 
 
 VERB = Verb(

@@ -27,6 +27,28 @@ async def test_a_window_stops_what_rings_and_looks_again_at_its_end(square: Squa
     assert (await square.town.incident()).status is Status.TRIGGERED
 
 
+async def test_a_window_lasts_longer(square: Square) -> None:
+    await square.say("maintenance team=db 2 hours at 13:00 upgrade")
+    assert (await square.say("maintenance extend 1 by 90 min")).text == (
+        "Maintenance 1 lasts until 16:30 UTC."
+    )
+    rows = (await square.say("maintenance list")).table
+    assert rows[1][2] == "from 13:00 UTC for 3 h 30 min"
+    await square.town.turn(5_400, by=900)
+    assert "17:00 UTC" in (await square.say("maintenance extend 1 0.5h")).text
+    await square.say("maintenance team=db 2h at 2026-03-03 22:00 weekly backups", who=ROOT)
+    for sentence, said in (
+        ("maintenance extend 2 1h", "maintenance 2 comes again: end it, and plan another"),
+        ("maintenance extend 1 30 days", "a maintenance lasts 7d at most"),
+        ("maintenance extend 1", "Say `maintenance extend 1 2h`"),
+        ("maintenance extend 9 1h", "no silence has the number 9"),
+        ("maintenance extend", "`maintenance list` shows them"),
+    ):
+        reply = await square.say(sentence)
+        assert reply.refused, sentence
+        assert said in reply.text
+
+
 async def test_one_that_comes_again_is_planned_by_administrators_in_their_zone(
     square: Square,
 ) -> None:

@@ -68,6 +68,14 @@ async def test_until_resolved_ends_with_the_last_alert_that_it_covered(square: S
     assert (await square.town.incident()).status is Status.TRIGGERED
 
 
+@pytest.mark.parametrize("span", ["2 hours", "for 120 min", "2.0h", "1 h 60 min,"])
+async def test_a_duration_is_said_as_people_say_it(square: Square, span: str) -> None:
+    reply = await square.say(f"silence service=checkout team=shop {span} planned work")
+    assert "until 14:00 UTC (2 h)" in reply.text
+    assert (await square.say("silence list")).table[1][-1] == "planned work"
+    assert "15:30" in (await square.say("silence extend 1 by 1.5 hours")).text
+
+
 async def test_listed_extended_and_ended(square: Square) -> None:
     await square.town.fire(alert(team="shop"))
     await square.say("silence team=shop 1h deploy")
