@@ -18,7 +18,7 @@ def routes_test(
 ) -> None:
     """Say where an alert with these labels would go now, and whom it would page.
 
-    Silences and overrides that people made are not known here: `routes` in chat knows them.
+    What people made (silences, overrides) and what fires is not known here: `routes` in chat knows.
     """
     from bot.cli_server import clean
     from bot.config.build import playbook
@@ -37,4 +37,4 @@ def routes_test(
     known, now = playbook(read_config(config, os.environ)), SystemClock().utc_now()
     roster = Roster(playbook=known, overrides=(), now=now)
     mutes, times = Mutes.at(known.maintenance, now), active_at(known.intervals, now)
-    print(clean("\n".join(told(asked, ways_of(asked, roster, mutes, times), known))))
+    print(clean("\n".join(told(asked, ways_of(asked, roster, mutes.of(asked), times), known))))

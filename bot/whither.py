@@ -1,19 +1,26 @@
 """Labels as people type them, and where they lead in sentences; for chat and the command line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from bot.chat.matchers import read_matchers
+from routing.delivery.words import listed
 from routing.playbook import Playbook, Route
 from routing.whither import Asked, Way
-from storage.model.labels import Labels
+from storage.model.labels import Labels, Matcher, MatchOp
 from storage.units import human_duration
 
 EXPECTED = "expected labels, as in `severity=critical service=checkout`"
 
 
 def read_labels(words: Sequence[str]) -> Labels:
-    """Read `severity=critical team="a b"`; raises ValueError."""
-    found: dict[str, str] = {}
-    for word in words:
+    """Read `severity=critical team="a b"`; raises ValueError.
+
+    A word with a blank in it comes from a shell, which has taken its quotes away: it is one label.
+    """
+    whole = any(" " in word for word in words)
+    matchers, left = ([], list(words)) if whole else _matchers(words)
+    found = {it.name: it.value for it in matchers}
+    for word in left:
         name, sign, value = word.partition("=")
         if not sign or not name or name[-1] in "!~" or value.startswith("~"):
             raise ValueError(f"found {word[:80]!r}; {EXPECTED}")
@@ -23,21 +30,37 @@ def read_labels(words: Sequence[str]) -> Labels:
     return Labels.of(found)
 
 
-def told(labels: Labels, ways: Sequence[Way], playbook: Playbook) -> list[str]:
-    """Say where an alert with these labels goes, a paragraph for each way."""
+def _matchers(words: Sequence[str]) -> tuple[list[Matcher], list[str]]:
+    matchers, left = read_matchers(" ".join(words))
+    if other := next((it for it in matchers if it.op is not MatchOp.EQUAL), None):
+        raise ValueError(f"found {str(other)[:80]!r}; {EXPECTED}")
+    return matchers, left.split()
+
+
+def told(
+    labels: Labels,
+    ways: Sequence[Way],
+    playbook: Playbook,
+    homes: Mapping[str, str] = {},
+) -> list[str]:
+    """Say where an alert with these labels goes, a paragraph for each way.
+
+    homes: by group, the incident that it would come to, in a sentence.
+    """
     lines = []
     seen = playbook.catalogue.enriched(labels)
     if more := [f"{k}={v}" for k, v in seen if labels.get(k) != v]:
         lines.append(f"The catalogue adds {' '.join(more)}.")
     for way in ways:
-        lines += _way(way, playbook)
+        lines += _way(way, playbook, homes.get(way.branch.group, ""))
     return lines
 
 
-def _way(way: Way, playbook: Playbook) -> list[str]:
+def _way(way: Way, playbook: Playbook, home: str) -> list[str]:
     branch = way.branch
     lines = [f"{_why(branch.path, playbook)} -> policy {branch.key.policy}, group {branch.key}"]
     lines += [f"  quiet now: {reason}" for reason in way.quiet]
+    lines += [f"  {home}"] if home else []
     lines += [f"  {_step(step)}" for step in way.steps] or ["  nobody is asked"]
     lines.append(f"  {_waits(way)}")
     rooms = [f"{room.channel} {room.address}" for room in branch.policy.rooms]
@@ -73,5 +96,5 @@ def _waits(way: Way) -> str:
 
 def _step(step: Asked) -> str:
     when = f"after {human_duration(step.after)}" if step.after else "at once"
-    people = [f"{name} by {' and '.join(ways) or 'nothing yet'}" for name, ways in step.people]
+    people = [f"{name} by {listed(list(ways)) or 'nothing yet'}" for name, ways in step.people]
     return f"{when}: {'; '.join(people) or 'nobody can be reached'}"

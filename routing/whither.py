@@ -1,10 +1,11 @@
 """Where an alert with these labels would go now, whom that would page, and why. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from routing.alerts.intervals import Hours
-from routing.alerts.mute import Mutes, by_time_on
+from routing.alerts.mute import by_time_on
 from routing.alerts.place import worded
 from routing.alerts.route import Branch, branches_of
 from routing.incidents.effects import PageStep
@@ -13,6 +14,7 @@ from routing.oncall.expand import Roster, asked_by
 from storage.model.alert import Severity
 from storage.model.labels import Labels
 from storage.model.policy import Policy, Step
+from storage.model.silence import Mute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +44,13 @@ class Way:
     again: timedelta
 
 
-def ways_of(labels: Labels, roster: Roster, mutes: Mutes, hours: Hours) -> tuple[Way, ...]:
+def ways_of(labels: Labels, roster: Roster, muted: Sequence[Mute], hours: Hours) -> tuple[Way, ...]:
     """Say which ways an alert with these labels would go, whom each would ask.
 
-    mutes: the silences and windows that are on.  hours: the time intervals that are.
-    Inhibition is not looked at: it depends on what else fires.
+    muted: what keeps it quiet on every way.  hours: the time intervals that are on.
     """
     people = roster.playbook.people
-    silenced = tuple(named(worded(mute), people) for mute in mutes.of(labels))
+    silenced = tuple(named(worded(mute), people) for mute in muted)
     found = []
     for branch in branches_of(labels, roster.playbook):
         time = by_time_on(branch, hours)

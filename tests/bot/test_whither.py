@@ -62,7 +62,7 @@ PLAYBOOK = Playbook(
 def said(labels: str, *, playbook: Playbook = PLAYBOOK, mutes: Mutes | None = None) -> list[str]:
     found = read_labels(labels.split())
     roster = Roster(playbook=playbook, overrides=(), now=NOON)
-    ways = ways_of(found, roster, mutes or Mutes.at((), NOON), frozenset())
+    ways = ways_of(found, roster, mutes.of(found) if mutes else (), frozenset())
     return told(found, ways, playbook)
 
 
@@ -131,6 +131,10 @@ def test_several_ways_are_several_paragraphs() -> None:
 
 def test_labels_are_equalities() -> None:
     assert read_labels(['a="b"', "c=d"]) == Labels.of(a="b", c="d")
+    assert read_labels(['a="b', 'c"', "d=“e", "f”", "k8s.io/x=y"]) == Labels.of(
+        {"a": "b c", "d": "e f", "k8s.io/x": "y"}
+    )
+    assert read_labels(["a=b c", "d=e"]) == Labels.of(a="b c", d="e")  # from a shell
 
 
 @pytest.mark.parametrize("odd", ["a!=b", "a=~b", "a", "", "=b"])
