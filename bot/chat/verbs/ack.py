@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from bot.chat.names import other_than
 from bot.chat.selection import NOTHING, chosen
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import answered
@@ -19,7 +20,8 @@ LONGEST = timedelta(days=30)
 async def run(ask: Ask, desks: Desks) -> Reply:
     """`ack 42 43 for 2h looking at it`: take the incidents; escalation stops.
 
-    Without a number: the one page that waits for the speaker's answer. `ack mine`: all that do;
+    Without a number: the one page that waits for the speaker's answer, unless the words name
+    another incident. `ack mine`: all that do;
     `ack all`, `ack service=checkout`: all that wait for anybody's, in one transaction. One
     refusal does not undo the others.
     """
@@ -32,6 +34,8 @@ async def run(ask: Ask, desks: Desks) -> Reply:
     if not numbers:
         async with desks.database.reading() as tx:
             waiting = await incidents.asked(tx, ask.person.id)
+        if (instead := await other_than(ask, waiting, desks)) is not None:
+            return instead
         if len(waiting) != 1:
             return _which(waiting)
         numbers = tuple(incident.id for incident in waiting)

@@ -52,6 +52,68 @@ async def test_ack_without_a_number_takes_the_only_page(square: Square) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            "MailQueue",
+            "'MailQueue' names #2 MailQueue host=mx1, acknowledged by Bob; `ack 2` takes it.",
+        ),
+        ("mailqueue looking at it", "names #2 MailQueue"),
+        ("mx1", "'mx1' names #2 MailQueue"),
+        ("host mx1 rebooting", "'host mx1' names #2 MailQueue"),
+        ("host:mx1", "names #2 MailQueue"),
+        ("MialQueue", "No open incident is called 'MialQueue'; did you mean #2 MailQueue?"),
+        ("DiskFull", "No open incident is called 'DiskFull'."),
+    ],
+)
+async def test_ack_does_not_take_your_page_where_another_is_named(
+    square: Square, words: str, said: str
+) -> None:
+    await square.town.fire(alert(service="shop"), alert("MailQueue", host="mx1"))
+    await square.say("ack 2", who=BOB)
+    await square.town.turn()
+    reply = await square.say(f"ack {words}")
+    assert reply.refused
+    assert said in reply.text
+    assert (
+        f"What waits for your answer is #1 CheckoutSlow service=shop: `ack 1 {words}` takes"
+        in reply.text
+    )
+    assert (await square.town.incident()).status is Status.TRIGGERED
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "looking",
+        "on it",
+        "OPS-42",
+        "CheckoutSlow",
+        "chekoutslow",
+        "ChekoutSlow",
+        "shop",
+        "like MailQueue last week",
+        "critical",
+        "host is down",
+        "mx1 may be why",
+        "https://wiki.example.com/x_y",
+    ],
+)
+async def test_ack_with_a_note_stays_easy(square: Square, note: str) -> None:
+    await square.town.fire(alert(service="shop"), alert("MailQueue", host="mx1"))
+    await square.say("ack 2", who=BOB)
+    await square.town.turn()
+    assert (await square.say(f"ack {note}")).text.startswith("#1 CheckoutSlow service=shop: yours")
+
+
+async def test_ack_by_a_name_says_its_number_to_whom_nothing_waits_for(square: Square) -> None:
+    await square.town.fire()
+    assert (await square.say("ack CheckoutSlow", who=BOB)).text == (
+        "'CheckoutSlow' names #1 CheckoutSlow, triggered; `ack 1` takes it."
+    )
+
+
 async def test_ack_without_a_number_asks_which_of_several(square: Square) -> None:
     await square.town.fire(alert(), alert("DiskFull"))
     await square.town.turn()
