@@ -9,6 +9,7 @@ from routing.incidents.asking import NO_TIMERS, ask_from_the_start, begin_again
 from routing.incidents.assessing import assessed
 from routing.incidents.effects import (
     Announce,
+    CancelTimer,
     Effects,
     Hush,
     Refresh,
@@ -45,6 +46,7 @@ from routing.incidents.flapping import (
     shown,
     watched,
 )
+from routing.incidents.gathering import gathers_again, is_untold
 from routing.incidents.muting import gathered, heard_again, hush, muted, was_told
 from routing.incidents.steps import not_delivered, step_due
 from storage.model.flaps import STEADY, Flaps
@@ -173,38 +175,50 @@ def _told_of(incident: Incident, change: AlertsChanged, now: datetime) -> Transi
         return Transition(
             incident=after, effects=(Announce(),), what="no data", because=_data_sentence(after)
         )
-    return _counted(incident, after)
+    return _counted(incident, after, now)
 
 
-def _counted(incident: Incident, after: Incident) -> Transition:
+def _counted(incident: Incident, after: Incident, now: datetime) -> Transition:
     """Other alerts fire than before: told at once, except what flaps, and what joins a group that
-    gathers for a while."""
+    gathers for a while. What is told at once tells of what has joined, too."""
     more = after.firing - incident.firing
-    joined = max(0, after.total - incident.total)
+    new = max(0, after.total - incident.total)
     if is_new(incident.flaps, after.flaps):
         return began_to_flap(after)
     if after.flaps.held and after.status is Status.TRIGGERED:
         return step_due(after, "it fires again, nobody answered in time")
     if after.flaps.since is not None and (after.flaps != incident.flaps or more <= 0):
         return shown(after)
-    if after.policy.group_interval and more > 0 and more >= joined:
+    if after.policy.group_interval and more > 0 and more >= new:
         after = replace(after, joined=incident.joined + more)
         wait = SetTimer(TimerKind.GROUP_UPDATE, after.policy.group_interval)
         first = () if incident.joined else (wait,)
         return Transition(incident=after, effects=(*first, Refresh()))
-    because = f"{_alerts(after.firing)} firing, {_alerts(incident.firing)} before"
-    return Transition(incident=after, effects=(Announce(),), what="alerts", because=because)
+    began = max(new, more)
+    told = _joined(after, incident.joined + began, now, over=began - more)
+    waits = (CancelTimer(TimerKind.GROUP_UPDATE),) if incident.joined else ()
+    return replace(told, effects=(*waits, *told.effects))
 
 
 def _update(incident: Incident, now: datetime) -> Transition:
     """Tell of the alerts that joined since the rooms were told last."""
     if not incident.joined or not incident.status.is_open:
         return Transition(incident=incident)
-    after = replace(incident, joined=0, updated_at=now)
     if incident.muted or not incident.firing:
-        return Transition(incident=after)
-    count = "1 more alert" if incident.joined == 1 else f"{incident.joined} more alerts"
-    because = f"{count} began to fire, {incident.firing} firing now"
+        return Transition(incident=replace(incident, joined=0, updated_at=now))
+    return _joined(incident, incident.joined, now)
+
+
+def _joined(incident: Incident, joined: int, now: datetime, *, over: int = 0) -> Transition:
+    """Tell how many alerts joined, how many are over, and what fires now."""
+    after = replace(incident, joined=0, updated_at=now if joined else incident.updated_at)
+    ends = [f"{_alerts(over)} {'is' if over == 1 else 'are'} over"] if over else []
+    count = f"{joined} more" if ends else "1 more alert" if joined == 1 else f"{joined} more alerts"
+    begins = [f"{count} began to fire"] if joined else []
+    firing = (
+        f"{incident.firing} firing now" if ends or begins else f"{_alerts(incident.firing)} firing"
+    )
+    because = ", ".join((*ends, *begins, firing))
     return Transition(incident=after, effects=(Announce(),), what="alerts", because=because)
 
 
@@ -230,6 +244,8 @@ def _alerts_after_the_end(incident: Incident, after: Incident, now: datetime) ->
         return Transition(incident=incident)
     if not belongs(incident, now):
         return Transition(incident=incident)
+    if after.policy.group_wait and is_untold(incident):
+        return gathers_again(after)
     reopened = replace(
         after, resolved_at=None, resolved_by=None, cleared_at=None, round=incident.round + 1
     )

@@ -47,7 +47,7 @@ async def test_an_end_is_told_at_once(grouped: Town) -> None:
     await grouped.turn()
     await grouped.fire(resolved(alert(i="b")))
     await grouped.turn()
-    assert lines(grouped)[-1] == "1 alert firing, 2 alerts before"
+    assert lines(grouped)[-1] == "1 alert is over, 1 firing now"
     await grouped.fire(resolved(alert(i="a")))
     await grouped.turn()
     assert (await grouped.incident()).status is Status.RESOLVED

@@ -115,13 +115,36 @@ def test_a_group_is_told_of_what_joined_after_a_while_and_of_ends_at_once() -> N
     two = transition(one.incident, changed(firing=4, total=4), NOON)
     assert (two.effects, two.what) == ((Refresh(),), "")
     ends = transition(two.incident, changed(firing=3, total=4), NOON)
-    assert (ends.effects, ends.because) == ((Announce(),), "3 alerts firing, 4 alerts before")
-    told = transition(ends.incident, UpdateDue(), NOON)
+    assert ends.effects == (CancelTimer(TimerKind.GROUP_UPDATE), Announce())
+    assert ends.because == "1 alert is over, 3 more began to fire, 3 firing now"
+    assert transition(ends.incident, UpdateDue(), NOON).effects == ()
+    told = transition(two.incident, UpdateDue(), NOON)
     assert (told.effects, told.because) == (
         (Announce(),),
-        "3 more alerts began to fire, 3 firing now",
+        "3 more alerts began to fire, 4 firing now",
     )
     assert transition(told.incident, UpdateDue(), NOON).effects == ()
+
+
+def test_what_ends_and_what_begins_together_is_told_as_both() -> None:
+    group = incident(firing=2, total=2, policy=replace(POLICY, group_interval=timedelta(minutes=5)))
+    swapped = transition(group, changed(firing=2, total=3), NOON)
+    assert swapped.because == "1 alert is over, 1 more began to fire, 2 firing now"
+    assert transition(group, changed(firing=1, total=2), NOON).because == (
+        "1 alert is over, 1 firing now"
+    )
+    both = transition(group, changed(firing=1, total=3), NOON)
+    assert both.because == "2 alerts are over, 1 more began to fire, 1 firing now"
+
+
+def test_without_an_interval_what_joins_is_told_at_once_where_nothing_is_edited_too() -> None:
+    group = incident(firing=1, total=1, policy=replace(POLICY, group_interval=timedelta(0)))
+    told = transition(group, changed(firing=2, total=2), NOON)
+    assert (told.effects, told.because) == (
+        (Announce(),),
+        "1 more alert began to fire, 2 firing now",
+    )
+    assert told.incident.updated_at == NOON
 
 
 # what holds whatever comes

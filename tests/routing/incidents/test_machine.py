@@ -198,6 +198,19 @@ def test_a_group_wait_gathers_first() -> None:
     assert opened(wait) == (SetTimer(TimerKind.GROUP_READY, SOON),)
 
 
+def test_what_was_over_before_anybody_was_told_gathers_again() -> None:
+    slow = Policy(name="slow", steps=POLICY.steps, group_wait=SOON)
+    first = begin(IncidentId(42), "group", changed(), slow, NOON).incident
+    over = transition(first, changed(firing=0), NOON).incident
+    again = transition(over, changed(), NOON)
+    assert again.incident.status is Status.GATHERING
+    assert again.effects == (SetTimer(TimerKind.GROUP_READY, SOON),)
+    told = transition(again.incident, GroupReady(), NOON)
+    assert told.effects == (*ASK_0, Announce())
+    back = transition(transition(told.incident, changed(firing=0), NOON).incident, changed(), NOON)
+    assert back.incident.status is Status.TRIGGERED
+
+
 def test_a_delayed_first_step_waits() -> None:
     late = Policy(name="late", steps=(Step(after=SOON, targets=PRIMARY),))
     assert opened(late) == (SetTimer(TimerKind.ESCALATE, SOON, 0, 0), Announce())
