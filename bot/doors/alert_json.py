@@ -67,7 +67,7 @@ def read_each(
 
 
 def read_texts(entry: Mapping[str, Any], key: str) -> Labels:
-    """Read a mapping of text to text; raises BadPayload."""
+    """Read a mapping of text to text, null as an empty one, as Go does; raises BadPayload."""
     found = entry.get(key)
     if found is None:
         return Labels()
@@ -76,8 +76,9 @@ def read_texts(entry: Mapping[str, Any], key: str) -> Labels:
     for name, value in found.items():
         if not name:
             raise BadPayload(f"{key}: a name is empty")
-        if not isinstance(value, str):
+        if not isinstance(value, str | None):
             raise BadPayload(f"{key}: {name[:80]}: expected a text, got {type(value).__name__}")
+    found = {name: value or "" for name, value in found.items()}
     readable("".join((*found, *found.values())), key)
     return Labels.of(found)
 
@@ -91,8 +92,11 @@ def readable(text: str, where: str) -> str:
     return text
 
 
-def read_time(entry: Mapping[str, Any], key: str) -> datetime | None:
-    """Read a time by RFC 3339; None where it is missing or Go's zero. Raises BadPayload."""
+def read_time(entry: Mapping[str, Any], key: str, *, in_utc: bool = False) -> datetime | None:
+    """Read a time by RFC 3339; None where it is missing or Go's zero. Raises BadPayload.
+
+    in_utc: one that names no zone is in UTC.
+    """
     found = entry.get(key)
     if found is None or found == "":
         return None
@@ -102,6 +106,8 @@ def read_time(entry: Mapping[str, Any], key: str) -> datetime | None:
         raise BadPayload(
             f"{key}: found {str(found)[:40]!r}; expected a time such as 2026-03-02T12:00:00Z"
         ) from error
+    if at.tzinfo is None and in_utc and len(found) >= len("2026-03-02T12:00"):
+        at = at.replace(tzinfo=UTC)
     if at.tzinfo is None:
         raise BadPayload(f"{key}: {found!r} has no time zone; write 2026-03-02T12:00:00Z")
     try:

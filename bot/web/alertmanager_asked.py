@@ -7,9 +7,15 @@ from typing import Any
 
 from starlette.datastructures import QueryParams
 
-from bot.config.fields import parse_matcher
 from bot.doors.alert_json import read_texts, read_time, readable
 from bot.ingest.format import BadPayload
+from bot.web.alertmanager_forms import (
+    in_our_case,
+    keys,
+    read_filter,
+    read_flag,
+    read_receiver,
+)
 from bot.web.alertmanager_json import EQUAL, matcher_of
 from routing.alerts.dedupe import as_told
 from routing.alerts.intervals import Hours
@@ -17,12 +23,16 @@ from routing.alerts.mute import by_time_on
 from routing.alerts.route import Branch
 from storage.errors import QueryError
 from storage.model.alert import Alert, Origin
-from storage.model.labels import Matcher, MatchOp
+from storage.model.labels import Matcher
 from storage.model.silence import MuteKind, Silence, SilenceId
 from storage.model.standing import Standing
 
 ORIGIN = Origin(door="alertmanager")
 MOST_MATCHERS, LONGEST_MATCHERS, LONGEST_COMMENT = 100, 65_536, 2_000
+ALERT = keys("labels", "annotations", "startsAt", "endsAt", "generatorURL")
+SILENCE = keys("id", "matchers", "startsAt", "endsAt", "createdBy", "comment")
+MATCHER = keys("name", "value", "isRegex", "isEqual")
+NEEDED = ("comment", "createdBy", "endsAt", "matchers", "startsAt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,37 +97,29 @@ class AskedFor:
 def asked_of(query: QueryParams) -> AskedFor:
     """Read the parameters of a request; raises BadPayload."""
     try:
-        filters = tuple(map(parse_matcher, query.getlist("filter")))
-        receiver = query.get("receiver", "")
-        wanted = Matcher("receiver", MatchOp.REGEX, receiver) if receiver else None
+        filters = tuple(map(read_filter, query.getlist("filter")))
     except (ValueError, QueryError) as error:
         raise BadPayload(f"bad matcher format: {error}") from error
     return AskedFor(
-        active=_flag(query, "active"),
-        silenced=_flag(query, "silenced"),
-        inhibited=_flag(query, "inhibited"),
-        muted=_flag(query, "muted"),
+        active=read_flag(query.get("active", ""), "active"),
+        silenced=read_flag(query.get("silenced", ""), "silenced"),
+        inhibited=read_flag(query.get("inhibited", ""), "inhibited"),
+        muted=read_flag(query.get("muted", ""), "muted"),
         filters=filters,
-        receiver=wanted,
+        receiver=read_receiver(query.get("receiver", "")),
         creators=tuple(query.getlist("creator")),
     )
-
-
-def _flag(query: QueryParams, name: str) -> bool:
-    said = query.get(name, "true").strip().lower()
-    if said not in ("true", "false", "1", "0", "t", "f"):
-        raise BadPayload(f"{name}: found {said[:40]!r}; expected true or false")
-    return said in ("true", "1", "t")
 
 
 def alert_of(entry: Any, source: str, now: datetime, resolve_timeout: timedelta) -> Alert:
     """Read one posted alert as Alertmanager does; raises BadPayload."""
     if not isinstance(entry, dict):
         raise BadPayload(f"expected an object with labels, got {type(entry).__name__}")
+    entry = in_our_case(entry, ALERT)
     labels = read_texts(entry, "labels")
     if not labels:
         raise BadPayload("labels: at least one label pair is required")
-    starts, ends = read_time(entry, "startsAt"), read_time(entry, "endsAt")
+    starts, ends = (read_time(entry, key, in_utc=True) for key in ("startsAt", "endsAt"))
     if starts and ends and ends < starts:
         raise BadPayload("endsAt: start time must be before end time")
     link = entry.get("generatorURL") or ""
@@ -143,9 +145,13 @@ def silence_asked(body: Any, now: datetime) -> Silence:
     """
     if not isinstance(body, dict):
         raise BadPayload(f"expected a silence, got {type(body).__name__}")
-    starts, ends = read_time(body, "startsAt"), read_time(body, "endsAt")
+    body = in_our_case(body, SILENCE)
+    for name in NEEDED:
+        if body.get(name) is None:
+            raise BadPayload(f"{name} in body is required")
+    starts, ends = (read_time(body, key, in_utc=True) for key in ("startsAt", "endsAt"))
     if ends is None:
-        raise BadPayload("endsAt: needed")
+        raise BadPayload("endsAt: end time can't be in the past")
     starts = max(starts or now, now)
     if ends <= now:
         raise BadPayload("endsAt: end time can't be in the past")
@@ -169,7 +175,7 @@ def _matchers(told: Any) -> tuple[Matcher, ...]:
     found = []
     for place, entry in enumerate(told):
         try:
-            found.append(matcher_of(entry if isinstance(entry, dict) else {}))
+            found.append(matcher_of(in_our_case(_mapping(entry), MATCHER)))
         except (BadPayload, QueryError) as error:
             raise BadPayload(f"matchers[{place}]: {error}") from error
     if sum(len(matcher.name) + len(matcher.value) for matcher in found) > LONGEST_MATCHERS:
@@ -177,6 +183,12 @@ def _matchers(told: Any) -> tuple[Matcher, ...]:
     if all(matcher.op in EQUAL and matcher.matches_value("") for matcher in found):
         raise BadPayload("matchers: at least one matcher must not match the empty string")
     return tuple(found)
+
+
+def _mapping(entry: Any) -> dict[str, Any]:
+    if not isinstance(entry, dict):
+        raise BadPayload(f"expected a matcher, got {type(entry).__name__}")
+    return entry
 
 
 def _text(body: dict[str, Any], key: str) -> str:

@@ -23,6 +23,7 @@ from bot.ingest.json_body import read_json
 from bot.web.alertmanager_asked import Seen, alert_of, asked_of, silence_asked
 from bot.web.alertmanager_config import config_text
 from bot.web.alertmanager_json import (
+    FAR,
     SPOKEN,
     Json,
     alert_json,
@@ -122,7 +123,7 @@ class Alertmanager:
                 timeout = playbook.resolve_timeout
 
                 def read() -> Any:
-                    entries = read_json(body)
+                    entries = read_json(body) or []  # null is how Go writes an empty list
                     if not isinstance(entries, list):
                         raise BadPayload("expected a list of alerts")
                     return read_each(entries, lambda it: alert_of(it, source, now, timeout))
@@ -251,9 +252,16 @@ class Alertmanager:
         )
 
 
-def _place(silence: Silence, now: datetime) -> tuple[int, str]:
+def _place(silence: Silence, now: datetime) -> tuple[int, float]:
+    """Order as there: what ends soonest, what begins soonest, what ended last."""
     state = silence.state(now)
-    return ORDER.index(state), str(silence.ends_at or "")
+    ends = (silence.ends_at or FAR).timestamp()
+    key = {
+        SilenceState.ACTIVE: ends,
+        SilenceState.PENDING: silence.starts_at.timestamp(),
+        SilenceState.EXPIRED: -ends,
+    }
+    return ORDER.index(state), key[state]
 
 
 def _listed(found: Sequence[Json], at_once: int) -> Response:

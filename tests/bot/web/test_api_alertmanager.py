@@ -119,6 +119,12 @@ async def test_long_lists_are_whole(opened: Open) -> None:
 
 @pytest.mark.parametrize(("query", "names"), [
     ('filter=instance="a"', ["A"]),
+    ("filter=instance=a b", []),
+    ("filter=instance=&filter=severity = warning", []),
+    ("filter=instance!=&filter=alertname=~A\\w*", ["A"]),
+    ('filter=instance!=\\"a\\"&filter=alertname=A', ["A"]),
+    ("active=&silenced=no&receiver=", ["A", "B"]),
+    ("active=off", []),
     ('filter=alertname=~"A|B"&filter=instance!="a"', ["B"]),
     ("receiver=ops", ["A", "B"]),
     ("receiver=o", []),
@@ -244,6 +250,51 @@ async def test_inhibition_names_who_hides(opened: Open, stage: Stage) -> None:
     assert hidden[0]["status"]["inhibitedBy"] == [source["fingerprint"]]
 
 
+async def test_alerts_are_read_as_go_reads_them(opened: Open) -> None:
+    """Keys in any case, null for an empty text, times without a zone in UTC, null for no list."""
+    client = await opened()
+    told = {
+        "Labels": {"alertname": "Odd", "gone": None},
+        "STARTSAT": "2026-03-02 12:00:00",
+        "annotations": {"summary": None},
+        "generatorUrl": "http://prometheus/",
+    }
+    assert (await client.post("/api/v2/alerts", json=[told])).status_code == 200
+    assert (await client.post("/api/v2/alerts", content="null")).status_code == 200
+    [shown] = (await client.get("/api/v2/alerts")).json()
+    assert shown["labels"] == {"alertname": "Odd"}
+    assert shown["startsAt"] == "2026-03-02T12:00:00.000Z"
+    assert shown["generatorURL"] == "http://prometheus/"
+    bare = [alert() | {"startsAt": at} for at in ("2026-03-02", "2026-03-02T12")]
+    answer = await client.post("/api/v2/alerts", json=bare)
+    assert "0 taken, 2 refused" in answer.text
+
+
+async def test_silences_are_read_as_go_reads_them(opened: Open) -> None:
+    client = await opened()
+    end = (datetime.now(UTC) + timedelta(hours=3)).strftime("%Y-%m-%dT%H:%M:%S")
+    told = {key.capitalize(): value for key, value in silence("a=b").items()} | {"ENDSAT": end}
+    told = {key: value for key, value in told.items() if key != "Endsat"}
+    told["Matchers"] = [{"Name": "a", "Value": "b", "IsRegex": False}]
+    assert (await client.post("/api/v2/silences", json=told)).status_code == 200
+    [made] = (await client.get("/api/v2/silences")).json()
+    assert made["endsAt"] == f"{end}.000Z"
+    assert made["matchers"] == [{"name": "a", "value": "b", "isRegex": False, "isEqual": True}]
+
+
+async def test_silences_stand_in_alertmanagers_order(opened: Open) -> None:
+    """What ends soonest, what begins soonest, what was ended last."""
+    client, now = await opened(), datetime.now(UTC)
+    for name, start, end in (("a", 0, 3), ("b", 0, 2), ("c", 2, 4), ("d", 1, 5), ("e", 0, 9)):
+        times = {"startsAt": start, "endsAt": end}
+        times = {key: (now + timedelta(hours=n)).isoformat() for key, n in times.items()}
+        made = await client.post("/api/v2/silences", json=silence(f"n={name}", **times))
+        if name in "be":
+            await client.delete(f"/api/v2/silence/{made.json()['silenceID']}")
+    shown = (await client.get("/api/v2/silences")).json()
+    assert [it["matchers"][0]["value"] for it in shown] == ["a", "d", "c", "e", "b"]
+
+
 async def test_bad_alerts_are_named_and_the_good_ones_taken(opened: Open) -> None:
     client = await opened()
     bad = [{"labels": {}}, alert() | {"startsAt": "soon"}, alert("Good")]
@@ -259,6 +310,9 @@ async def test_bad_alerts_are_named_and_the_good_ones_taken(opened: Open) -> Non
     ("POST", "/silences", [], 400),
     ("POST", "/silences", silence("a=b", matchers=[]), 400),
     ("POST", "/silences", silence("a="), 400),
+    ("POST", "/silences", {k: v for k, v in silence("a=b").items() if k != "comment"}, 400),
+    ("POST", "/silences", silence("a=b", startsAt=None), 400),
+    ("POST", "/silences", silence("a=b", matchers=[None]), 400),
     ("POST", "/silences", silence("a=" + "b" * 70_000), 400),
     ("POST", "/silences", silence("a=b", endsAt="2020-01-01T00:00:00Z"), 400),
     ("POST", "/silences", silence("a=b", endsAt="2999-01-01T00:00:00Z"), 400),
