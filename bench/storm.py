@@ -3,6 +3,7 @@
     python -m bench.storm                     the rows, both sides; a few minutes
     python -m bench.storm --quick             one run, no 50,000
     python -m bench.storm --only large
+    python -m bench.storm --postgresql postgresql://user@127.0.0.1:5432
 
 Alerts are posted to `/api/v2/alerts`; a webhook is told. A row ends when the newest notifications
 of all groups together tell of every alert.
@@ -153,12 +154,14 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--quick", action="store_true", help="one run, 10,000 alerts")
     parser.add_argument("--only", default=",".join(ROWS), help=f"some of: {', '.join(ROWS)}")
+    parser.add_argument("--postgresql", metavar="SERVER", help="ours keeps its incidents there")
     parser.add_argument("--side", choices=("ours", "both"), default="both")
     chosen = parser.parse_args()
     if absent := storm_sides.missing():
         print(absent, file=sys.stderr)
         return 2
-    sides = (OURS_SIDE,) if chosen.side == "ours" else (OURS_SIDE, THEIRS_SIDE)
+    mine = storm_sides.on_postgresql(chosen.postgresql) if chosen.postgresql else OURS_SIDE
+    sides = (mine,) if chosen.side == "ours" else (mine, THEIRS_SIDE)
     names = ["small", "single"] if chosen.quick else chosen.only.split(",")
     runs = 1 if chosen.quick else chosen.runs
     versions = f"Tocsin {tocsin.version()}, Alertmanager {storm_sides.version()}"

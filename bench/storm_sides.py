@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import storm_postgresql
 from bench.engine_sides import BLOCKS, NO_RULES
 from bench.processes import Program, free_port, running
 from bench.tocsin import PEOPLE_TOKEN, TOKEN
@@ -16,7 +17,7 @@ OURS = """\
 server:
   listen: "127.0.0.1:{port}"
   tokens: [{{person: ada, token: {people}}}]
-rules: [rules.yaml]
+{storage}rules: [rules.yaml]
 own_host: {{enabled: false}}
 sources: {{prometheus: {{token: {token}}}}}
 people: {{ada: {{permission: admin, phone: "+442071838750"}}}}
@@ -78,13 +79,28 @@ async def tocsin(folder: Path, hook: str, by: str, rules: str = NO_RULES) -> Asy
         yield program
 
 
+def on_postgresql(server: str) -> Side:
+    """Return our side with its incidents in an empty database of that server."""
+
+    @asynccontextmanager
+    async def start(folder: Path, hook: str, by: str) -> AsyncIterator[Program]:
+        async with storm_postgresql.emptied(server) as database:
+            command = [sys.executable, "-m", "bot"]
+            async with _ours(folder, hook, by, NO_RULES, command, database) as program:
+                yield program
+
+    return Side("Tocsin on PostgreSQL", start)
+
+
 @asynccontextmanager
 async def _ours(
-    folder: Path, hook: str, by: str, rules: str, command: Sequence[str]
+    folder: Path, hook: str, by: str, rules: str, command: Sequence[str], database: str = ""
 ) -> AsyncIterator[Program]:
     folder.mkdir(exist_ok=True)
-    port = free_port()
-    config = OURS.format(port=port, token=TOKEN, people=PEOPLE_TOKEN, hook=f"{hook}/", by=by)
+    port, kept = free_port(), f'storage: {{database: "{database}"}}\n' if database else ""
+    config = OURS.format(
+        port=port, token=TOKEN, people=PEOPLE_TOKEN, hook=f"{hook}/", by=by, storage=kept
+    )
     (folder / "config.yaml").write_text(config)
     (folder / "rules.yaml").write_text(rules)
     arguments = [*command, "serve", "--config", "config.yaml"]
