@@ -18,6 +18,8 @@ def flat(text: str) -> str:
     >>> flat("disk\\n full\\u202e !")
     'disk full !'
     """
+    if text.isprintable():  # nearly all is: nothing of the kind is in it
+        return " ".join(text.split())
     seen = (" " if unicodedata.category(char) in _UNSEEN else char for char in text)
     return " ".join("".join(seen).split())
 
