@@ -1,6 +1,6 @@
 """Many incidents at a time: `all`, `mine`, or by their alerts' labels (`service=checkout`)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -13,7 +13,7 @@ from bot.chat.wording import listed
 from bot.chat.wording import standing as stands
 from bot.config.fields import parse_matcher
 from routing.flow.desks import Desks
-from storage.model.alert import Alert
+from routing.flow.parts import parts
 from storage.model.incident import Incident, IncidentId, Status
 from storage.model.labels import Matcher
 from storage.sql import alerts, incidents, standing
@@ -24,6 +24,8 @@ NOTHING = "Nothing waits for your answer. `ack 12` takes incident 12."
 NONE = "No open incident is meant by that; `alerts` shows what is open."
 SIGNS = ("=", "!~")
 MOST_TOLD, MOST_GUESSED = 5, 1_000
+AT_ONCE = 1_000
+"""Alerts that are looked at in one go."""
 OPEN = tuple(status for status in Status if status.is_open)
 
 
@@ -88,8 +90,8 @@ async def _found(
     if wanted.mine:
         found = [it for it in found if _is_mine(it, ask)]
     if wanted.matchers:
-        every = await alerts.of_incidents(tx, [it.id for it in found])
-        found = [it for it in found if _matches(it.id, every, wanted.matchers)]
+        meant = await _having(tx, found, wanted.matchers)
+        found = [it for it in found if it.id in meant]
     return found
 
 
@@ -101,13 +103,13 @@ async def _none(ask: Ask, wanted: Selection, desks: Desks, statuses: Collection[
     async with desks.database.reading() as tx:
         left = set(OPEN) - set(statuses)
         others = await _found(tx, ask, wanted, left) if left else []
-        firing = await standing.firing_after(tx, "", MOST_GUESSED)
+        firing = await standing.labels_after(tx, "", MOST_GUESSED)
     if others:
         said = [f"#{it.id} is {stands(it, people, now)}" for it in others[:MOST_TOLD]]
         more = len(others) - MOST_TOLD
         told = listed([*said, f"{more} more"] if more > 0 else said)
         return f"Nothing of that waits for an answer: {told}."
-    guessed = guess(wanted.matchers, (it.alert.labels for it in firing))
+    guessed = guess(wanted.matchers, (labels for _, labels in firing))
     return f"{NONE} {guessed}".strip()
 
 
@@ -117,13 +119,13 @@ def _is_mine(incident: Incident, ask: Ask) -> bool:
     return incident.owner == ask.person.id
 
 
-def _matches(
-    id: IncidentId,
-    every: dict[IncidentId, list[Alert]],
-    matchers: tuple[Matcher, ...],
-) -> bool:
-    """Say whether an alert of the incident that fires satisfies every matcher."""
-    return any(
-        alert.is_firing and all(matcher.matches(alert.labels) for matcher in matchers)
-        for alert in every[id]
-    )
+async def _having(
+    tx: AsyncConnection, every: Sequence[Incident], matchers: tuple[Matcher, ...]
+) -> set[IncidentId]:
+    """Return those of which an alert that fires satisfies every matcher."""
+    meant = set[IncidentId]()
+    for some in parts(every, AT_ONCE, lambda it: it.total):
+        for id, labels in await alerts.labels_of_firing(tx, [it.id for it in some]):
+            if id not in meant and all(matcher.matches(labels) for matcher in matchers):
+                meant.add(id)
+    return meant

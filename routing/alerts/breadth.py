@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 from routing.alerts.covering import Index
 from routing.playbook import SilenceLimits
-from storage.model.labels import Fingerprint, Matcher
-from storage.model.standing import Standing
+from storage.model.labels import Fingerprint, Labels, Matcher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,14 +53,14 @@ class Measure:
     _teams: set[str] = field(default_factory=set)
     _total: int = 0
 
-    def add(self, firing: Iterable[Standing]) -> None:
+    def add(self, firing: Iterable[tuple[Fingerprint, Labels]]) -> None:
         """Look at more of what fires."""
         index = Index((matchers, matchers) for matchers in self.covers)
-        for it in firing:
+        for fingerprint, labels in firing:
             self._total += 1
-            if next(index.covering(it.alert.labels), None) is not None:
-                self._found.append(it.fingerprint)
-                self._teams.add(it.alert.labels.get("team"))
+            if next(index.covering(labels), None) is not None:
+                self._found.append(fingerprint)
+                self._teams.add(labels.get("team"))
 
     def breadth(self) -> Breadth:
         """Return the sum."""

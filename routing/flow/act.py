@@ -1,5 +1,6 @@
 """Somebody, or a timer, does something to an incident: load, decide, save."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,6 +22,8 @@ from storage.sql import audit, incidents, outbox
 from storage.sql.database import Database
 
 Answer = Incident | BotError
+BREATH = 100
+"""Incidents after which others get a turn."""
 
 
 class IncidentDesk:
@@ -88,7 +91,9 @@ class IncidentDesk:
         found = await incidents.get_many(tx, ids)
         answers: dict[IncidentId, Answer] = {}
         decisions: list[Decision] = []
-        for id in ids:
+        for number, id in enumerate(ids, 1):
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
             if id not in found:
                 answers[id] = UnknownIncident(f"no incident has the number {id}")
                 continue

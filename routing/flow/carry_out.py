@@ -1,22 +1,27 @@
 """Decisions become rows: incident, alerts, record, timers, outbox. Nothing is sent here."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import chain
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.delivery.letters import letters_of, rooms_of
-from routing.flow.materials import materials
+from routing.flow.materials import AT_ONCE as ALERTS
+from routing.flow.materials import materials, weight_of
 from routing.flow.moment import Moment
+from routing.flow.parts import parts
 from routing.incidents.decide import Decision
 from routing.incidents.effects import CancelTimer, Hush, SetTimer
 from storage.clock import Steady
 from storage.model.audit import AuditRow
 from storage.model.incident import Incident, IncidentId
-from storage.model.timer import Timer
+from storage.model.timer import Timer, TimerKind
 from storage.sql import alerts, audit, incidents, outbox, owed, timers
 
 Written = tuple[Decision, Incident]
+AT_ONCE = 200
+"""Incidents that are written in one go: the event loop waits for that."""
 
 
 async def carry_out(
@@ -26,7 +31,22 @@ async def carry_out(
 
     Empty decisions are passed over. Raises StaleIncident where another writer was faster.
     """
-    work = await _save(tx, [decision for decision in decisions if not decision.is_empty])
+    saved: list[Incident] = []
+    every = sorted((it for it in decisions if not it.is_empty), key=_place)
+    for some in parts(every, AT_ONCE):
+        saved += await _carry_out(tx, some, moment, actor=actor, via=via)
+    return saved
+
+
+def _place(decision: Decision) -> int:
+    """New incidents first; then by number, so that two writers never wait for each other."""
+    return decision.before.id if decision.before else 0
+
+
+async def _carry_out(
+    tx: AsyncConnection, decisions: Sequence[Decision], moment: Moment, *, actor: str, via: str
+) -> list[Incident]:
+    work = await _save(tx, decisions)
     opened = [(incident.id, decision.alerts) for decision, incident in work if not decision.before]
     await alerts.upsert_many(tx, [(id, alert) for id, first in opened for alert in first])
     rows = [row for it in work for row in _rows(it, moment, actor, via)]
@@ -76,6 +96,7 @@ def _hushes(decision: Decision) -> bool:
 async def _set_timers(tx: AsyncConnection, work: Sequence[Written], moment: Moment) -> None:
     """Of several effects for one kind of timer the last counts."""
     wanted: list[Timer] = []
+    gone: dict[TimerKind, list[IncidentId]] = defaultdict(list)
     for decision, incident in work:
         last = {
             effect.kind: effect
@@ -86,7 +107,9 @@ async def _set_timers(tx: AsyncConnection, work: Sequence[Written], moment: Mome
             if isinstance(effect, SetTimer):
                 wanted.append(timer_of(incident.id, effect, moment.steady))
             elif decision.before is not None:
-                await timers.cancel(tx, incident.id, kind)
+                gone[kind].append(incident.id)
+    for kind, ids in gone.items():
+        await timers.cancel(tx, ids, kind)
     await timers.set_many(tx, wanted)
 
 
@@ -100,11 +123,9 @@ def timer_of(incident: IncidentId, effect: SetTimer, now: Steady) -> Timer:
 
 async def _tell(tx: AsyncConnection, work: Sequence[Written], moment: Moment) -> None:
     """Owe pages and notices, made from what the rows say now, and every room a look."""
-    letters = [
-        letter
-        for material in await materials(tx, [it for it in work if it[0].is_told], moment)
-        for letter in letters_of(material)
-    ]
-    await outbox.enqueue_many(tx, letters)
+    told = [it for it in work if it[0].is_told]
+    for some in parts(told, ALERTS, lambda it: weight_of(it[1])):
+        letters = [it for one in await materials(tx, some, moment) for it in letters_of(one)]
+        await outbox.enqueue_many(tx, letters)
     rooms = (rooms_of(decision, it, moment.roster, moment.steady) for decision, it in work)
     await outbox.arm_rooms(tx, list(chain.from_iterable(rooms)))

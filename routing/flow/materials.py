@@ -18,6 +18,8 @@ from storage.model.timer import TimerKind
 from storage.sql import alerts, audit, changes, timers
 from storage.sql import owed as owed_rows
 
+AT_ONCE = 200
+"""Alerts that are read in one go: the event loop waits for that."""
 ENDS = {Status.ACKNOWLEDGED: TimerKind.ACK_EXPIRES, Status.SNOOZED: TimerKind.SNOOZE_ENDS}
 
 
@@ -37,6 +39,7 @@ async def materials(
     near = await around(tx, every, moment)
     owed = await owed_rows.of_incidents(tx, known)
     changed = await _changes(tx, every, [incident for _, incident in work], moment)
+    ends = await _ends(tx, [incident for _, incident in work], moment)
     return [
         Material(
             decision=decision,
@@ -46,13 +49,18 @@ async def materials(
             alerts=every[incident.id],
             record=records[incident.id],
             owed=owed.get(incident.id, ()),
-            until=await _until(tx, incident, moment),
+            until=ends.get(incident.id),
             changes=changed.get(incident.id, ()),
             around=near.get(incident.id, QUIET_AROUND),
             tally=tallies.get(incident.id, ()),
         )
         for decision, incident in work
     ]
+
+
+def weight_of(incident: Incident) -> int:
+    """Return how many alerts are read for an incident's messages."""
+    return min(incident.total, MOST_ALERTS)
 
 
 async def standing_of(
@@ -88,11 +96,15 @@ async def _changes(
     }
 
 
-async def _until(tx: AsyncConnection, incident: Incident, moment: Moment) -> datetime | None:
-    """Say when the acknowledgement or the snooze ends, by the wall clock."""
-    if incident.status not in ENDS:
-        return None
-    for timer in await timers.of_incident(tx, incident.id):
-        if timer.kind is ENDS[incident.status]:
-            return moment.wall(timer.due_at)
-    return None
+async def _ends(
+    tx: AsyncConnection, work: Sequence[Incident], moment: Moment
+) -> dict[IncidentId, datetime]:
+    """Say when acknowledgements and snoozes end, by the wall clock."""
+    held = {incident.id: ENDS[incident.status] for incident in work if incident.status in ENDS}
+    running = await timers.of_incidents(tx, held)
+    return {
+        id: moment.wall(timer.due_at)
+        for id, some in running.items()
+        for timer in some
+        if timer.kind is held[id]
+    }

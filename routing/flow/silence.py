@@ -23,7 +23,7 @@ from storage.sql import alerts, audit, incidents, silences, standing
 from storage.sql.database import Database
 from storage.units import format_duration
 
-PAGE = 2_000
+PAGE = 1_000
 Cover = tuple[Matcher, ...]
 
 
@@ -43,9 +43,9 @@ class SilenceDesk:
         """Say what these lists of matchers would hide of what fires now, together."""
         measure, last = Measure(covers), ""
         async with self.database.reading() as tx:
-            while page := await standing.firing_after(tx, last, PAGE):
+            while page := await standing.labels_after(tx, last, PAGE):
                 measure.add(page)
-                last = page[-1].fingerprint
+                last, _ = page[-1]
         return measure.breadth()
 
     async def matchers_of(self, wanted: Collection[IncidentId]) -> dict[Cover, list[Fingerprint]]:

@@ -63,7 +63,10 @@ class Decision:
     @property
     def is_told(self) -> bool:
         """Whether a person is to hear of it: one who is asked, or was rung."""
-        return bool(self.rings) or any(isinstance(it, Tell | TellAdmins) for it in self.effects)
+        return bool(self.rings) or any(
+            isinstance(it, TellAdmins) or (isinstance(it, Tell) and bool(it.people))
+            for it in self.effects
+        )
 
 
 def follow(before: Incident | None, change: Transition, expand: Expand, now: datetime) -> Decision:

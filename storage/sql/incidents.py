@@ -15,14 +15,17 @@ from storage.errors import StaleIncident, UnknownIncident
 from storage.model.alert import Severity
 from storage.model.incident import Incident, IncidentId, Status
 from storage.model.person import PersonId
-from storage.sql.rows import as_row, chunks, insert, is_number
+from storage.sql.rows import as_row, chunks, insert, is_number, read_all
 from storage.sql.schema import OPEN, incidents
 
 FIELDS = [column for column in incidents.c if column.name != "group_digest"]
 
 
+NAMES = tuple(column.name for column in FIELDS)
+
+
 def _incident(row: Any) -> Incident:
-    return Incident(**row._mapping)
+    return Incident(**dict(zip(NAMES, row, strict=True)))
 
 
 def _row(incident: Incident) -> dict[str, Any]:
@@ -78,7 +81,7 @@ async def get_many(tx: AsyncConnection, ids: Collection[IncidentId]) -> dict[Inc
     found = {}
     for some in chunks([id for id in ids if is_number(id)]):
         rows = await tx.execute(select(*FIELDS).where(incidents.c.id.in_(some)))
-        found.update({row.id: _incident(row) for row in rows})
+        found.update({it.id: it for it in await read_all(rows, _incident)})
     return found
 
 
@@ -133,9 +136,7 @@ async def latest_of_groups(tx: AsyncConnection, groups: Collection[str]) -> dict
         newest = select(func.max(incidents.c.id)).where(key.in_(some)).group_by(key)
         rows = await tx.execute(select(*FIELDS, key).where(incidents.c.id.in_(newest)))
         for *values, digest in rows:
-            pairs = zip(FIELDS, values, strict=True)
-            incident = Incident(**{column.name: value for column, value in pairs})
-            found[digests[digest]] = incident
+            found[digests[digest]] = _incident(values)
     return found
 
 
@@ -162,7 +163,7 @@ async def search(
     if until is not None:
         query = query.where(incidents.c.opened_at < until)
     order = incidents.c.id.desc() if newest_first else incidents.c.id
-    return [_incident(row) for row in await tx.execute(query.order_by(order).limit(limit))]
+    return await read_all(await tx.execute(query.order_by(order).limit(limit)), _incident)
 
 
 async def most_urgent(tx: AsyncConnection, limit: int) -> list[Incident]:

@@ -1,6 +1,7 @@
 """What the repository modules share: models to rows, upserts in both dialects, chunks."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib import import_module
@@ -13,7 +14,7 @@ Item = TypeVar("Item")
 CHUNK = 1_000
 """How many values one IN-list holds; databases limit the parameters of a statement."""
 AT_ONCE = 200
-"""Rows that are made ready to be written in one go: the event loop waits for that."""
+"""Rows that are read, or made ready to be written, in one go: the event loop waits for that."""
 
 
 def as_row(thing: Any, *without: str) -> dict[str, Any]:
@@ -25,6 +26,16 @@ def as_row(thing: Any, *without: str) -> dict[str, Any]:
 @lru_cache(maxsize=64)
 def _names(kind: Any, without: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind) if field.name not in without)
+
+
+async def read_all(rows: Iterable[Any], read: Callable[[Any], Item]) -> list[Item]:
+    """Read every row of an answer; of a long one others get a turn now and then."""
+    found: list[Item] = []
+    for row in rows:
+        found.append(read(row))
+        if len(found) % AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return found
 
 
 def insert(tx: AsyncConnection, table: Table) -> Any:

@@ -9,10 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.clock import Steady
 from storage.model.alert import Alert
-from storage.model.labels import Fingerprint
+from storage.model.labels import Fingerprint, Labels
 from storage.model.silence import Mute
 from storage.model.standing import Known, Standing
-from storage.sql.rows import as_row, chunks, upsert
+from storage.sql.rows import as_row, chunks, read_all, upsert
 from storage.sql.schema import STANDS, standing
 
 OWN = ("updated_at", "expires", "expired", "mutes", "waiting")
@@ -24,11 +24,15 @@ def _row(it: Standing) -> dict[str, Any]:
     return {"fingerprint": it.fingerprint} | as_row(it.alert, "trace", "muted", "origin") | own
 
 
+PLACES = [(place, column.name) for place, column in enumerate(standing.c)]
+TOLD = [(place, name) for place, name in PLACES if name not in ("fingerprint", *OWN)]
+KEPT = [(place, name) for place, name in PLACES if name in OWN]
+
+
 def _standing(row: Any) -> Standing:
-    values = dict(row._mapping)
-    del values["fingerprint"]
-    own = {name: values.pop(name) for name in OWN}
-    return Standing(alert=Alert(**values), **own)
+    """Read a row of the table's columns, in their order."""
+    alert = Alert(**{name: row[place] for place, name in TOLD})
+    return Standing(alert=alert, **{name: row[place] for place, name in KEPT})
 
 
 async def upsert_many(tx: AsyncConnection, rows: Collection[Standing]) -> None:
@@ -104,7 +108,7 @@ async def by_fingerprints(
 async def firing(tx: AsyncConnection) -> list[Standing]:
     """Return every alert that fires, heard or not, in the order of their fingerprints."""
     query = select(standing).where(STANDS).order_by(standing.c.fingerprint)
-    return [_standing(row) for row in await tx.execute(query)]
+    return await read_all(await tx.execute(query), _standing)
 
 
 async def firing_after(
@@ -118,7 +122,16 @@ async def firing_after(
     if only_held_back:
         query = query.where(or_(standing.c.mutes != (), standing.c.waiting != ()))
     rows = await tx.execute(query.order_by(standing.c.fingerprint).limit(limit))
-    return [_standing(row) for row in rows]
+    return await read_all(rows, _standing)
+
+
+async def labels_after(
+    tx: AsyncConnection, last: str, limit: int
+) -> list[tuple[Fingerprint, Labels]]:
+    """Return the labels of what `firing_after` returns; far cheaper than all of it."""
+    query = select(standing.c.fingerprint, standing.c.labels).where(STANDS)
+    behind = query.where(standing.c.fingerprint > last).order_by(standing.c.fingerprint)
+    return await read_all(await tx.execute(behind.limit(limit)), lambda row: (row[0], row[1]))
 
 
 async def mutes_of_firing(tx: AsyncConnection) -> list[tuple[Mute, ...]]:

@@ -1,6 +1,6 @@
 """Timers as rows: set, cancel, claim what is due, forget what was done."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, or_, select, tuple_, update
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from storage.clock import Steady
 from storage.model.incident import IncidentId
 from storage.model.timer import Timer, TimerKind
-from storage.sql.rows import as_row, upsert
+from storage.sql.rows import as_row, chunks, upsert
 from storage.sql.schema import timers
 
 FIELDS = [timers.c[name] for name in ("incident", "kind", "due_at", "round", "step")]
@@ -31,9 +31,11 @@ async def set_many(tx: AsyncConnection, new: Sequence[Timer]) -> None:
     await upsert(tx, timers, rows, leased_by=None, leased_until=None)
 
 
-async def cancel(tx: AsyncConnection, incident: IncidentId, kind: TimerKind) -> None:
-    """Forget the timer of this kind, if there is one."""
-    await tx.execute(delete(timers).where(timers.c.incident == incident, timers.c.kind == kind))
+async def cancel(tx: AsyncConnection, incidents: Collection[IncidentId], kind: TimerKind) -> None:
+    """Forget the timer of this kind of each incident, where there is one."""
+    for some in chunks(incidents):
+        which = timers.c.incident.in_(some)
+        await tx.execute(delete(timers).where(which, timers.c.kind == kind))
 
 
 async def claim_due(
@@ -88,5 +90,16 @@ async def next_due(tx: AsyncConnection) -> Steady | None:
 
 async def of_incident(tx: AsyncConnection, id: IncidentId) -> list[Timer]:
     """Return an incident's timers, the next one first."""
-    query = select(*FIELDS).where(timers.c.incident == id).order_by(timers.c.due_at)
-    return [_timer(row) for row in await tx.execute(query)]
+    return (await of_incidents(tx, [id]))[id]
+
+
+async def of_incidents(
+    tx: AsyncConnection, ids: Collection[IncidentId]
+) -> dict[IncidentId, list[Timer]]:
+    """Return the timers of each of `ids`, the next one first."""
+    found: dict[IncidentId, list[Timer]] = {id: [] for id in ids}
+    for some in chunks(found):
+        query = select(*FIELDS).where(timers.c.incident.in_(some)).order_by(timers.c.due_at)
+        for timer in map(_timer, await tx.execute(query)):
+            found[timer.incident].append(timer)
+    return found

@@ -99,8 +99,8 @@ async def _make(ask: Ask, desk: SilenceDesk, desks: Desks) -> Reply:
 async def _hint(wish: Wish, desks: Desks) -> str:
     """Say what may have been meant, where what fires is not."""
     async with desks.database.reading() as tx:
-        firing = await standing.firing_after(tx, "", PAGE)
-    return guess(wish.matchers, (it.alert.labels for it in firing))
+        firing = await standing.labels_after(tx, "", PAGE)
+    return guess(wish.matchers, (labels for _, labels in firing))
 
 
 def _silence(ask: Ask, wish: Wish, cover: Cover, now: datetime, hold: timedelta) -> Silence:

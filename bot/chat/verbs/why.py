@@ -72,8 +72,8 @@ async def _guess(pairs: Sequence[tuple[str, str]], desks: Desks) -> str:
     """Say what may have been meant, of what fires."""
     wanted = [Matcher(name, MatchOp.EQUAL, value) for name, value in pairs]
     async with desks.database.reading() as tx:
-        firing = await standing.firing_after(tx, "", MOST_GUESSED)
-    return guess(wanted, (it.alert.labels for it in firing))
+        firing = await standing.labels_after(tx, "", MOST_GUESSED)
+    return guess(wanted, (labels for _, labels in firing))
 
 
 def _unknown(ask: Ask, desks: Desks) -> str:

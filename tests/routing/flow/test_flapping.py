@@ -177,7 +177,7 @@ async def test_a_word_that_it_is_over_is_not_told_once_it_is_back(flappy: Town) 
 async def test_one_that_lost_its_wait_for_calm_gets_it_back(flappy: Town) -> None:
     await flip(flappy, 3)
     async with flappy.database.transaction() as tx:
-        await timers.cancel(tx, IncidentId(1), TimerKind.CALM)
+        await timers.cancel(tx, [IncidentId(1)], TimerKind.CALM)
     assert await flappy.housekeeper.inspect() == 1
     await flappy.turn(11 * 60, by=600)
     assert (await flappy.incident()).status is Status.RESOLVED

@@ -16,7 +16,7 @@ ONE = IncidentId(1)
 
 async def forget(here: Town, kind: TimerKind) -> None:
     async with here.database.transaction() as tx:
-        await timers.cancel(tx, ONE, kind)
+        await timers.cancel(tx, [ONE], kind)
 
 
 async def test_all_is_well(here: Town) -> None:

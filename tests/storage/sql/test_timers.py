@@ -67,8 +67,8 @@ async def test_a_cancelled_one_never_comes(database: Database) -> None:
     snooze = timer(1, kind=TimerKind.SNOOZE_ENDS)
     await setting(database, timer(1), snooze)
     async with database.transaction() as tx:
-        await timers.cancel(tx, IncidentId(1), TimerKind.ESCALATE)
-        await timers.cancel(tx, IncidentId(1), TimerKind.ESCALATE)
+        await timers.cancel(tx, [IncidentId(1)], TimerKind.ESCALATE)
+        await timers.cancel(tx, [IncidentId(1)], TimerKind.ESCALATE)
         assert await timers.of_incident(tx, IncidentId(1)) == [snooze]
     assert await claim(database) == [snooze]
     async with database.transaction() as tx:
