@@ -74,7 +74,7 @@ async def storm(side: Side, row: Row, folder: Path) -> Storm:
             await asyncio.sleep(1.0)
             before, began = weigh(program.pid).cpu, time.monotonic()
             posted = await post(program.address, waiting)
-            said = await _told(hook, row.count)
+            said = await all_told(hook, row.count)
             after = weigh(program.pid)
             again = again_cpu = 0.0
             if row.again:
@@ -95,7 +95,7 @@ async def storm(side: Side, row: Row, folder: Path) -> Storm:
     )
 
 
-async def _told(hook: Program, count: int) -> dict[str, float]:
+async def all_told(hook: Program, count: int) -> dict[str, float]:
     """Wait until all are told; return what the program that is told counted."""
     end = time.monotonic() + PATIENCE
     async with aiohttp.ClientSession() as session:

@@ -26,11 +26,10 @@ from bench.engine_sides import BLOCKS, NO_RULES
 from bench.figures import machine, percentile
 from bench.processes import Program, weigh
 from bench.storm_feed import BATCH, JSON, alerts, bodies, post
-from bench.tocsin import PEOPLE_TOKEN, TOKEN
+from bench.tocsin import PEOPLE, TOKEN
 
 A_SECOND, GROUPS, CALM = 5_000, 100, 120.0
 RULE_METRIC = re.compile(r"^prometheus_rule_group_last_duration_seconds\S* (\S+)$", re.MULTILINE)
-PEOPLE = {"Authorization": f"Bearer {PEOPLE_TOKEN}"}
 
 
 @dataclass

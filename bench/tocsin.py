@@ -16,6 +16,7 @@ from tests.vendors.process import Remote
 TOKEN = "a-token-of-the-benchmark"
 PEOPLE_TOKEN = "a-token-of-a-person-of-the-benchmark"
 HEADERS: Mapping[str, str] = {"Authorization": f"Bearer {TOKEN}"}
+PEOPLE: Mapping[str, str] = {"Authorization": f"Bearer {PEOPLE_TOKEN}"}
 
 CONFIG = """\
 server: {{listen: "127.0.0.1:{port}"}}
