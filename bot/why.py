@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.chat.receipts import receipts
-from bot.chat.wording import People
+from bot.chat.wording import People, standing
 from routing.delivery.words import flat, shortened
 from routing.flow.desks import Desks
 from routing.flow.why import Found, IncidentWhy, Overview, Story
@@ -79,6 +79,11 @@ def overview_lines(seen: Overview, people: People, now: datetime) -> list[str]:
     if seen.waiting:
         lines.append("Open, and nobody was told so far:")
         lines += [f"  #{it.id} {flat(it.title)}: {why}" for it, why in seen.waiting]
+    if seen.quiet:
+        lines.append("Resolved by people, and firing still: quiet until it clears:")
+        lines += [f"  #{it.id} {flat(it.title)}: {standing(it, people, now)}" for it in seen.ended]
+        more = seen.quiet - len(seen.ended)
+        lines += [f"  and {more} more"] if more else []
     if not seen.untold:
         return [*lines, "Nothing else of the last 24 hours was kept from people."]
     lines.append("Over within the last 24 hours, and nobody was told:")
@@ -159,6 +164,10 @@ def overview_json(seen: Overview) -> dict[str, Any]:
             for hidden, alert in seen.hidden
         ],
         "waiting": [{"incident": it.id, "title": it.title, "why": why} for it, why in seen.waiting],
+        "quiet": [
+            {"incident": it.id, "title": it.title, "resolved_by": it.resolved_by}
+            for it in seen.ended
+        ],
         "untold": points_json(seen.untold),
     }
 

@@ -57,7 +57,7 @@ def answer_of(alert: Alert, told: Sequence[Case], context: Context) -> str:
     who = listed([mute_words(it.mute, context) for it in quiet][:3])
     going = [it.mute for it in quiet if it.to is None] if alert.is_firing else []
     if told:
-        return _told(told[0], going, context)
+        return _told(told[0], alert, going, context)
     if not alert.is_firing and episodes and episodes[-1].is_only_an_end:
         return "Nobody was told: that it is over was told before that it fires."
     if not alert.is_firing:
@@ -67,13 +67,16 @@ def answer_of(alert: Alert, told: Sequence[Case], context: Context) -> str:
     return _not_now(going, context)
 
 
-def _told(case: Case, going: Sequence[Mute], context: Context) -> str:
+def _told(case: Case, alert: Alert, going: Sequence[Mute], context: Context) -> str:
     """Say who was told, and what keeps it quiet by now. going: what mutes it."""
     incident = case.incident
     said = f"old in #{incident.id}. {headline(case, context)}"
+    if alert.is_firing and incident.quiet:
+        by = context.name(incident.resolved_by)
+        return f"T{said} {by} resolved it while it fired: it stays quiet until it clears."
     if not going:
         return f"T{said}"
-    if incident.status.is_open or incident.quiet:
+    if incident.status.is_open:
         return f"T{said} Muted now: {_listed(going, context)}."
     return f"{_not_now(going, context)} When it fired before it was t{said}"
 

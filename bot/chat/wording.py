@@ -37,8 +37,12 @@ def ago(at: datetime, now: datetime) -> str:
 
 
 def standing(incident: Incident, people: People, now: datetime) -> str:
-    """Say in a few words where an incident stands, who has it, and that it flaps."""
+    """Say in a few words where an incident stands, who has it, that it is muted, that it flaps."""
     words = _standing(incident, people, now)
+    if incident.muted and incident.status in (Status.ACKNOWLEDGED, Status.SNOOZED):
+        words += f", {named(incident.muted, people)}"
+    if incident.quiet and incident.firing:
+        words += ", quiet while it still fires"
     flaps = said(incident.flaps) if incident.status.is_open else ""
     return f"{words}, {flaps}" if flaps else words
 

@@ -158,6 +158,8 @@ def incident_as_json(incident: Incident) -> dict[str, Any]:
         "resolved_by": incident.resolved_by,
         "no_data_since": _iso(incident.no_data_since),
         "undelivered": incident.undelivered,
+        "muted": incident.muted,
+        "quiet": incident.quiet,
         "flapping": said(incident.flaps) if incident.status.is_open else "",
         "verdict": incident.verdict,
         "verdict_by": incident.verdict_by,

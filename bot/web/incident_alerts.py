@@ -63,7 +63,7 @@ class AlertsPage:
             every = urgent_first(await alerts.of_incident(tx, id))
         people, now = self._desks.playbook().people, self._desks.clock.utc_now()
         start = min(int(first), max(0, len(every) - 1) // AT_ONCE * AT_ONCE)
-        shown = every[start : start + AT_ONCE]
+        shown, shared = every[start : start + AT_ONCE], _shared(every)
         text = self._template.render(
             number=int(id),
             title=title(incident),
@@ -75,8 +75,8 @@ class AlertsPage:
             last=start + len(shown),
             before=max(0, start - AT_ONCE) if start else None,
             after=start + AT_ONCE if start + AT_ONCE < len(every) else None,
-            shared=_written(_shared(every)),
-            rows=[_row(alert, _shared(every), people, now) for alert in shown],
+            shared=_written(shared),
+            rows=[_row(alert, shared, people, now) for alert in shown],
         )
         return HTMLResponse(text, headers={"Cache-Control": "no-store"})
 

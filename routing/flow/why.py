@@ -65,6 +65,7 @@ class Overview:
 
     firing, muted: how many alerts.  hidden: those muted, by who mutes them.
     waiting: open incidents of which nobody was asked, each with its reason.
+    quiet:   how many incidents people ended that fire still;  ended: the newest of these.
     untold:  (when it began, what, why): incidents and alerts of which no message went out.
     """
 
@@ -72,6 +73,8 @@ class Overview:
     muted: int
     hidden: tuple[tuple[Hidden, Alert], ...]
     waiting: tuple[tuple[Incident, str], ...]
+    quiet: int
+    ended: tuple[Incident, ...]
     untold: tuple[Point, ...]
 
 
@@ -134,7 +137,8 @@ async def overview(desks: Desks) -> Overview:
         muted, hidden = await tracing.hidden(tx, MOST_HIDDEN)
         examples = await standing.by_fingerprints(tx, [it.example for it in hidden])
         silent = await tracing.unheard_incidents(tx, since, MOST_UNTOLD)
-        found = await incidents.get_many(tx, silent)
+        quiet, ended = await tracing.quiet_incidents(tx, MOST_HIDDEN)
+        found = await incidents.get_many(tx, {*silent, *ended})
         cases = await _cases(tx, [found[id] for id in silent], moment)
         unheard = await standing.by_fingerprints(
             tx, await tracing.unheard_alerts(tx, since, MOST_UNTOLD)
@@ -151,6 +155,8 @@ async def overview(desks: Desks) -> Overview:
         muted=muted,
         hidden=tuple((it, examples[it.example].alert) for it in hidden if it.example in examples),
         waiting=tuple((case.incident, headline(case, context)) for case in waiting),
+        quiet=quiet,
+        ended=tuple(found[id] for id in ended),
         untold=tuple(untold[:MOST_UNTOLD]),
     )
 

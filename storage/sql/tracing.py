@@ -12,7 +12,7 @@ from storage.model.delivery import DeliveryStatus
 from storage.model.incident import IncidentId
 from storage.model.labels import Fingerprint
 from storage.model.silence import Mute
-from storage.sql.schema import STANDS, alerts, incidents, outbox, standing
+from storage.sql.schema import FIRING, STANDS, alerts, incidents, outbox, standing
 
 LABELS = type_coerce(standing.c.labels, Text)
 TOOK = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.UNPROVEN)
@@ -82,6 +82,14 @@ async def unheard_incidents(tx: AsyncConnection, since: datetime, limit: int) ->
     query = select(incidents.c.id).where(incidents.c.opened_at >= since, ~went)
     rows = await tx.execute(query.order_by(incidents.c.id.desc()).limit(limit))
     return [IncidentId(id) for id in rows.scalars()]
+
+
+async def quiet_incidents(tx: AsyncConnection, limit: int) -> tuple[int, list[IncidentId]]:
+    """Return how many incidents people ended while they fire still, and the newest of them."""
+    firing = select(alerts.c.incident).where(FIRING).distinct()
+    query = select(incidents.c.id).where(incidents.c.quiet, incidents.c.id.in_(firing))
+    found = [IncidentId(id) for id in (await tx.execute(query)).scalars()]
+    return len(found), sorted(found, reverse=True)[:limit]
 
 
 async def unheard_alerts(tx: AsyncConnection, since: datetime, limit: int) -> list[Fingerprint]:

@@ -9,7 +9,7 @@ from routing.flow.desks import Desks
 from storage.model.alert import Severity
 from storage.model.incident import Status
 from storage.model.person import Permission
-from storage.sql import incidents
+from storage.sql import incidents, tracing
 from storage.sql import standing as alert_rows
 
 SHORT, LONG = 15, 100
@@ -28,8 +28,10 @@ async def run(ask: Ask, desks: Desks) -> Reply:
         kinds = await incidents.open_by_kind(tx)
         shown = await incidents.most_urgent(tx, LONG if wants_all else SHORT)
         unheard = await alert_rows.count_unheard(tx)
+        quiet, _ = await tracing.quiet_incidents(tx, 0)
+    kept = f"{_unheard(unheard)}{_quiet(quiet)}"
     if not shown:
-        return Reply(f"No open incidents.{_unheard(unheard)}")
+        return Reply(f"No open incidents.{kept}")
     people, now = desks.playbook().people, desks.clock.utc_now()
     rows = [
         (
@@ -42,7 +44,7 @@ async def run(ask: Ask, desks: Desks) -> Reply:
         for incident in shown
     ]
     headline = _headline(kinds, len(shown), wants_all)
-    return Reply(f"{headline}{_unheard(unheard)}", table=(HEAD, *rows))
+    return Reply(f"{headline}{kept}", table=(HEAD, *rows))
 
 
 def _unheard(count: int) -> str:
@@ -51,6 +53,14 @@ def _unheard(count: int) -> str:
         return ""
     it = "alert fires" if count == 1 else "alerts fire"
     return f"\n{count} {it} unheard: silenced, hidden by others, or in a quiet time."
+
+
+def _quiet(count: int) -> str:
+    """Say how many incidents are quiet because somebody ended them while they fire."""
+    if not count:
+        return ""
+    it = "incident fires" if count == 1 else "incidents fire"
+    return f"\n{count} {it} still that people resolved; `why` names them."
 
 
 def _headline(kinds: Mapping[tuple[Status, Severity], int], shown: int, wants_all: bool) -> str:

@@ -6,10 +6,11 @@ from datetime import datetime
 from bot.chat.receipts import receipts
 from bot.chat.verb import Ask, Reply, Verb
 from bot.chat.wording import People, ago, clock_time, due_lines, standing
+from routing.alerts.group import urgent_first
 from routing.delivery.words import flat, shortened
 from routing.flow.ahead import ahead_of
 from routing.flow.desks import Desks
-from routing.incidents.timeline import newest, story
+from routing.incidents.timeline import named, newest, story
 from routing.rules.verdict import REASON
 from storage.model.alert import Alert
 from storage.model.incident import Incident
@@ -27,7 +28,7 @@ async def run(ask: Ask, desks: Desks) -> Reply:
     number = ask.incidents[0]
     async with desks.database.reading() as tx:
         incident = await incidents.get(tx, number)
-        found = await alerts.of_incident(tx, number)
+        found = (await alerts.most_urgent(tx, {number: incident.total}, MOST_ALERTS))[number]
         rows = await audit.of_incident(tx, number)
         messages = await outbox.of_incident(tx, number)
         due = await ahead_of(tx, incident, desks.clock, desks.playbook())
@@ -35,7 +36,7 @@ async def run(ask: Ask, desks: Desks) -> Reply:
     lines = [
         f"#{incident.id} {incident.title}",
         *_facts(incident, people, now),
-        *_alerts(found),
+        *_alerts(found, incident.total, people),
         *(["Next:", *due_lines(incident, due, now)] if incident.status.is_open else []),
         "History:",
         *(
@@ -62,17 +63,20 @@ def _facts(incident: Incident, people: People, now: datetime) -> list[str]:
     return facts
 
 
-def _alerts(found: Sequence[Alert]) -> list[str]:
-    """Write the firing alerts first; the text is data, the mouth escapes it."""
-    ordered = sorted(found, key=lambda alert: not alert.is_firing)
+def _alerts(found: Sequence[Alert], total: int, people: People) -> list[str]:
+    """Write the most urgent alerts, those that fire first; the text is data, the mouth escapes it.
+
+    total: how many there are.
+    """
     lines = []
-    for alert in ordered[:MOST_ALERTS]:
+    for alert in urgent_first(found):
         said = filter(None, map(alert.annotations.get, ("summary", REASON)))
-        parts = [f"{alert.status}: {alert.labels}", *said]
+        muted = [named(alert.muted, people)] if alert.is_firing and alert.muted else []
+        parts = [f"{alert.status}: {alert.labels}", *said, *muted]
         # One line each, so that no alert pushes the history out of the answer.
         lines.append("  " + " — ".join(shortened(flat(part), LONGEST_PART) for part in parts))
-    if len(ordered) > MOST_ALERTS:
-        lines.append(f"  and {len(ordered) - MOST_ALERTS} more")
+    if total > len(found):
+        lines.append(f"  and {total - len(found)} more")
     return ["Alerts:", *lines] if lines else []
 
 

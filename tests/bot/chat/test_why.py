@@ -139,6 +139,18 @@ async def test_what_rang_and_is_muted_now_says_both(square: Square) -> None:
     assert lines[1].endswith(" Muted now: silence 1 by Ada until 13:00 UTC (new disks).")
 
 
+async def test_who_has_what_is_muted_sees_that_it_is(square: Square) -> None:
+    await square.town.fire()
+    await square.say("ack 1")
+    await silence(square, "CheckoutSlow")
+    await square.town.turn()
+    shown = (await square.say("show 1")).text
+    stands = "acknowledged by Ada, silence 1 by Ada until 2026-03-02 13:00 UTC"
+    assert stands in shown
+    assert " — silence 1 by Ada until 2026-03-02 13:00 UTC" in shown
+    assert stands in str((await square.say("alerts")).table)
+
+
 async def test_an_end_that_came_first_says_so_and_is_no_news(square: Square) -> None:
     began = replace(alert(), dated=True)
     await square.town.fire(replace(resolved(began), ends_at=NOON + HOUR / 60))
@@ -216,6 +228,21 @@ async def test_who_resolved_it_keeps_it_quiet(square: Square) -> None:
     await square.say("resolve 1")
     text = (await square.say("why 1")).text
     assert "quiet: resolved by Ada while it fired: it stays quiet until it clears" in text
+    assert (
+        (await square.say("why CheckoutSlow"))
+        .text.splitlines()[1]
+        .endswith(" Ada resolved it while it fired: it stays quiet until it clears.")
+    )
+    lines = (await square.say("why")).text.splitlines()
+    assert lines[1:3] == [
+        "Resolved by people, and firing still: quiet until it clears:",
+        "  #1 CheckoutSlow: resolved by Ada, quiet while it still fires",
+    ]
+    kept = "No open incidents.\n1 incident fires still that people resolved; `why` names them."
+    assert (await square.say("alerts")).text == kept
+    await square.town.fire(resolved(alert()))
+    assert (await square.say("alerts")).text == "No open incidents."
+    assert "Resolved by people" not in (await square.say("why")).text
 
 
 async def test_nobody_can_be_reached(square: Square) -> None:

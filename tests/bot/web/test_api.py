@@ -127,6 +127,11 @@ async def test_why_is_answered_to_programs(serve: Serve, stage: Stage) -> None:
     every = (await client.get("/api/v1/why", headers=AS_EVE)).json()
     assert (every["firing"], every["muted"], every["hidden"]) == (1, 0, [])
     assert [it["incident"] for it in every["waiting"]] == [1]
+    await client.post("/api/v1/command", json={"text": "resolve 1"}, headers=AS_ADA)
+    every = (await client.get("/api/v1/why", headers=AS_EVE)).json()
+    assert every["quiet"] == [{"incident": 1, "title": "CheckoutSlow", "resolved_by": "ada"}]
+    shown = (await client.get("/api/v1/incidents/1", headers=AS_EVE)).json()
+    assert (shown["quiet"], shown["muted"]) == (True, "")
 
 
 async def test_why_asks_for_a_token_and_for_sense(serve: Serve) -> None:
