@@ -133,7 +133,8 @@ class SilenceDesk:
         """Make one known by its uuid as `wanted` says, the way Alertmanager does; return it.
 
         Its end and its comment change in place, its beginning too while that lies ahead. With
-        other matchers, or when it is over, another takes its place.
+        other matchers, when it is over, or when what has begun is to begin later, another takes
+        its place.
         What its clients know nothing of stays: that it ends with what it covers, that it is a
         maintenance. A window that comes again is no silence of theirs, and is not changed.
         Raises UnknownSilence, and NotAllowed for such a window or where it would last too long.
@@ -147,17 +148,8 @@ class SilenceDesk:
             state = before.state(now)
             if before.rule and state is not SilenceState.EXPIRED:
                 raise NotAllowed(f"{_named(before)} comes again: end it, and plan another in chat")
-            if state is not SilenceState.EXPIRED and before.matchers == wanted.matchers:
-                begun = state is SilenceState.ACTIVE
-                starts = before.starts_at if begun else wanted.starts_at
-                after = replace(
-                    before,
-                    starts_at=starts,
-                    ends_at=wanted.ends_at,
-                    created_by=wanted.created_by,
-                    comment=wanted.comment,
-                    updated_at=now,
-                )
+            if _stays(before, wanted, now):
+                after = _changed(before, wanted, now)
                 await silences.save(tx, after)
                 because = f"{described(after)} changed by {actor}"
                 await self._record(tx, "extended", because, actor, via)
@@ -263,6 +255,29 @@ async def _still_firing(
 ) -> Sequence[Fingerprint]:
     stands = await standing.known(tx, alerts) if alerts else {}
     return [key for key in alerts if key in stands and stands[key].is_firing]
+
+
+def _stays(before: Silence, wanted: Silence, now: datetime) -> bool:
+    """Say whether a silence can become as `wanted` and still be the same one."""
+    state = before.state(now)
+    begins_later = state is SilenceState.ACTIVE and wanted.starts_at > now
+    is_over = state is SilenceState.EXPIRED
+    return not (is_over or begins_later) and before.matchers == wanted.matchers
+
+
+def _changed(before: Silence, wanted: Silence, now: datetime) -> Silence:
+    begun = before.state(now) is SilenceState.ACTIVE
+    starts = before.starts_at if begun else wanted.starts_at
+    lasts = wanted.ends_at - starts if before.lasts and wanted.ends_at else before.lasts
+    return replace(
+        before,
+        starts_at=starts,
+        ends_at=wanted.ends_at,
+        lasts=lasts,
+        created_by=wanted.created_by,
+        comment=wanted.comment,
+        updated_at=now,
+    )
 
 
 def described(silence: Silence) -> str:

@@ -174,6 +174,18 @@ async def test_a_silence_from_its_beginning_to_its_end(opened: Open, stage: Stag
     assert len((await client.get("/api/v2/alerts?silenced=false")).json()) == 2
 
 
+async def test_a_silence_that_is_to_begin_later_ends_now(opened: Open) -> None:
+    client, now = await opened(), datetime.now(UTC)
+    made = (await client.post("/api/v2/silences", json=silence("team=x"))).json()["silenceID"]
+    times = {"startsAt": now + timedelta(hours=20), "endsAt": now + timedelta(hours=21)}
+    later = silence("team=x", id=made, **{key: at.isoformat() for key, at in times.items()})
+    moved = (await client.post("/api/v2/silences", json=later)).json()["silenceID"]
+    assert moved != made
+    shown = {it["id"]: it for it in (await client.get("/api/v2/silences")).json()}
+    assert shown[made]["status"] == {"state": "expired"}
+    assert shown[moved]["status"] == {"state": "pending"}
+
+
 async def test_a_route_that_is_not_heard_now_is_no_silence(opened: Open, stage: Stage) -> None:
     muted = Route(matchers=(), policy="ops", group_by=("...",), mute=("always",), goes_on=True)
     ways = (muted, Route(matchers=(), policy="ops"))
