@@ -23,8 +23,7 @@ from storage.model.alert import Alert, AlertStatus
 from storage.model.labels import Labels
 from storage.model.person import ContactPoint, Permission, Person, PersonId
 from storage.model.policy import Policy, Room, Step, Target, TargetKind
-from storage.sql.database import Database
-from storage.sql.migrate import migrate
+from tests.databases import new_database
 from tests.fakes import ManualClock, RecordingChannel
 from tests.vendors.smtp import DROP, SLOW, Relay
 
@@ -92,9 +91,8 @@ async def town(opened: AsyncExitStack, folder: Path, served_by: ssl.SSLContext) 
     clock, wake, current = ManualClock(), Wake(), Current(playbook())
     relay = Relay(tls=served_by, user="tocsin", password=PASSWORD)
     await opened.enter_async_context(relay)
-    database = await Database.open(str(folder / "tocsin.db"))
+    database = await new_database(folder / "tocsin.db")
     opened.push_async_callback(database.close)
-    await migrate(database)
     email = Email(
         EmailOptions(
             host="127.0.0.1",

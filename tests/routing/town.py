@@ -1,6 +1,5 @@
 """A small team with a room, phones and a policy, on a real SQLite file with a hand-turned clock."""
 
-import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -26,7 +25,7 @@ from storage.model.policy import Policy, Room, Step, Target, TargetKind
 from storage.model.timer import Timer
 from storage.sql import audit, incidents, outbox, timers
 from storage.sql.database import Database
-from storage.sql.migrate import migrate
+from tests.databases import new_database
 from tests.fakes import NOON, ManualClock, RecordingChannel
 
 ADA, BOB, CY, ROOT = (PersonId(name) for name in ("ada", "bob", "cy", "root"))
@@ -168,16 +167,8 @@ class Town:
 
 @asynccontextmanager
 async def town(folder: Path, playbook: Playbook = PLAYBOOK) -> AsyncIterator[Town]:
-    """A town on an empty database in `folder`; the schema is made once and copied."""
-    file, template = folder / "tocsin.db", folder.parent / "empty-town.db"
-    if not template.exists():
-        making = await Database.open(str(file))
-        await migrate(making)
-        await making.close()
-        shutil.copy(file, template)
-    else:
-        shutil.copy(template, file)
-    database = await Database.open(str(file))
+    """A town on an empty database in `folder`."""
+    database = await new_database(folder / "tocsin.db")
     try:
         yield Town(database, playbook)
     finally:

@@ -41,7 +41,7 @@ from storage.series.local import LocalSeries
 from storage.series.options import SeriesOptions
 from storage.sql import audit, incidents, outbox, phones
 from storage.sql.database import Database
-from storage.sql.migrate import migrate
+from tests.databases import new_database
 from tests.fakes import ManualClock, RecordingChannel
 from tests.vendors.twilio import TwilioServer
 from tests.vendors.twilio_messages import Fate
@@ -234,9 +234,8 @@ async def exchange(folder: Path, kind: type[Exchange] = Exchange) -> AsyncIterat
         opened.push_async_callback(WORKER.close)
         twilio = await opened.enter_async_context(TwilioServer())
         twilio.usual_fate = Fate(pause=0.0)
-        database = await Database.open(str(folder / "tocsin.db"))
+        database = await new_database(folder / "tocsin.db")
         opened.push_async_callback(database.close)
-        await migrate(database)
         clock = ManualClock(datetime.now(UTC))
         series = await LocalSeries.open(folder / "samples", SeriesOptions(), clock)
         opened.push_async_callback(series.close)

@@ -12,9 +12,9 @@ from bot.doctor import disk
 from storage.clock import SystemClock
 from storage.sql import phones
 from storage.sql.database import Database
-from storage.sql.migrate import migrate
 from tests.bot.doctor.test_wires import Listener
 from tests.bot.doctor.ward import amiss, found, patient, texts
+from tests.databases import new_database
 from tests.fakes import ManualClock
 
 RULES = """\
@@ -30,9 +30,7 @@ async def laid_out(tmp_path: Path) -> Path:
     """A database as a start leaves it; it is closed again."""
     path = tmp_path / "data" / "tocsin.db"
     path.parent.mkdir()
-    opened = await Database.open(str(path))
-    await migrate(opened)
-    await opened.close()
+    await (await new_database(path)).close()
     return path
 
 

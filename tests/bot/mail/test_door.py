@@ -26,7 +26,7 @@ from storage.clock import SystemClock
 from storage.model.standing import Standing
 from storage.sql import standing
 from storage.sql.database import Database
-from storage.sql.migrate import migrate
+from tests.databases import new_database
 from tests.routing.town import PLAYBOOK
 
 NAS, TO = "nas@example.com", "nas@tocsin.example.com"
@@ -67,9 +67,8 @@ class Place:
 @pytest.fixture
 async def place(tmp_path: Path) -> AsyncIterator[Place]:
     async with AsyncExitStack() as opened:
-        database = await Database.open(str(tmp_path / "tocsin.db"))
+        database = await new_database(tmp_path / "tocsin.db")
         opened.push_async_callback(database.close)
-        await migrate(database)
         shared = (database, SystemClock(), Current(PLAYBOOK), Wake())
         hearing = Hearing(*shared[:3], Receiver(*shared), IncidentDesk(*shared))
         yield Place(database, hearing, {TO: BOX.built("nas", MAPPING)})

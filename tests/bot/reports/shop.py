@@ -17,7 +17,7 @@ from storage.model.sample import Batch, Sample
 from storage.series.local import LocalSeries
 from storage.series.options import SeriesOptions
 from storage.sql.database import Database
-from storage.sql.migrate import migrate
+from tests.databases import new_database
 from tests.fakes import NOON, ManualClock
 
 END = NOON.timestamp()
@@ -47,8 +47,7 @@ class Shop:
     @classmethod
     async def open(cls, folder: Path) -> "Shop":
         clock = ManualClock(NOON)
-        database = await Database.open(str(folder / "shop.db"))
-        await migrate(database)
+        database = await new_database(folder / "shop.db")
         old = timedelta(seconds=ALL_TIME)
         options = SeriesOptions(out_of_order=old, too_old=old, retention=old)
         return cls(await LocalSeries.open(folder / "samples", options, clock), database, clock)

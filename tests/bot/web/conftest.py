@@ -28,7 +28,7 @@ from storage.model.sample import Appended
 from storage.series.local import LocalSeries
 from storage.series.options import SeriesOptions
 from storage.sql.database import Database
-from storage.sql.migrate import migrate
+from tests.databases import new_database
 
 ADA, EVE = PersonId("ada"), PersonId("eve")
 
@@ -76,9 +76,8 @@ def playbook() -> Playbook:
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     clock = SystemClock()
     async with AsyncExitStack() as opened:
-        database = await Database.open(str(tmp_path / "tocsin.db"))
+        database = await new_database(tmp_path / "tocsin.db")
         opened.push_async_callback(database.close)
-        await migrate(database)
         series = await LocalSeries.open(tmp_path / "samples", SeriesOptions(), clock)
         opened.push_async_callback(series.close)
         current, wake, judge = Current(playbook()), Wake(), NotingJudge()

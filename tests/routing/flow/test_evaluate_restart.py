@@ -23,7 +23,7 @@ from storage.series.options import SeriesOptions
 from storage.sql import alerts as alert_rows
 from storage.sql import incidents, rule_states
 from storage.sql.database import Database
-from storage.sql.migrate import migrate
+from tests.databases import new_database
 from tests.fakes import ManualClock
 from tests.routing.flow.court import rules
 from tests.routing.town import PLAYBOOK
@@ -96,8 +96,7 @@ class House:
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     clock = ManualClock()
     series = await LocalSeries.open(tmp_path / "series", SeriesOptions(), clock)
-    database = await Database.open(str(tmp_path / "tocsin.db"))
-    await migrate(database)
+    database = await new_database(tmp_path / "tocsin.db")
     home = House(series, database, clock)
     await home.judge.restore()
     yield home
