@@ -11,10 +11,15 @@ _schema: list[bytes] = []
 
 async def new_database(path: Path) -> Database:
     """Open a database of its own at `path`, with the newest schema and nothing in it."""
+    await lay_out(path)
+    return await Database.open(str(path))
+
+
+async def lay_out(path: Path) -> None:
+    """Put a file at `path`, with the newest schema and nothing in it."""
     if not _schema:
         _schema.append(await _migrated())
     path.write_bytes(_schema[0])
-    return await Database.open(str(path))
 
 
 async def _migrated() -> bytes:

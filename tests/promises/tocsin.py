@@ -20,6 +20,8 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from tests.databases import lay_out
+
 ROOT = Path(__file__).parents[2]
 SERVING = re.compile(r"serving\s+.*?address=(http://\S+)")
 STARTING, STOPPING = 30.0, 30.0
@@ -31,6 +33,7 @@ T = TypeVar("T")
 class Tocsin:
     """One installation: it is started, killed and started again in the same directory.
 
+    from_nothing: it makes its database itself, instead of finding one that holds nothing yet.
     url:  where it listens since the last start.
     exit: what the last process ended with; None while it runs.
     """
@@ -44,10 +47,12 @@ class Tocsin:
         *,
         program: tuple[str, ...] = ("-m", "bot"),
         environ: Mapping[str, str] | None = None,
+        from_nothing: bool = False,
     ) -> None:
         self.directory, self.url = directory, ""
         self.exit: int | None = None
         self._session, self._program, self._environ = session, program, dict(environ or {})
+        self._from_nothing = from_nothing
         self._process: asyncio.subprocess.Process | None = None
         self._log = directory / "tocsin.log"
         directory.mkdir(parents=True, exist_ok=True)
@@ -75,6 +80,9 @@ class Tocsin:
 
     async def start(self, *, ready: bool = True) -> float:
         """Start, and wait until it is ready; return the seconds that took."""
+        if not (self._from_nothing or self.database.exists()):
+            self.database.parent.mkdir(exist_ok=True)
+            await lay_out(self.database)
         began, offset = time.monotonic(), len(self.log)
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(

@@ -17,7 +17,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, is_dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -25,8 +24,8 @@ from aiohttp import web
 
 from tests.vendors.faults import fault_of
 from tests.vendors.loopback import Loopback
+from tests.vendors.nursery import nursery
 
-ROOT = Path(__file__).parent.parent.parent
 Verb = Callable[..., Awaitable[Any]]
 
 
@@ -96,27 +95,18 @@ class Remote:
 @asynccontextmanager
 async def spawned(vendor: str, *options: str) -> AsyncIterator[Remote]:
     """Run `tests.vendors.<vendor>` while the block lasts, or this process."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        f"tests.vendors.{vendor}",
-        "--until-eof",
-        *options,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-    )
-    assert child.stdin is not None
-    assert child.stdout is not None
+    reader, writer = await asyncio.open_connection(sock=nursery().born(vendor, *options))
     try:
-        line = await child.stdout.readline()
+        line = await reader.readline()
         if not line:
             raise RuntimeError(f"tests.vendors.{vendor} did not start")
         async with aiohttp.ClientSession() as session:
             yield Remote(json.loads(line), session)
     finally:
-        child.stdin.close()
-        await child.wait()
+        writer.write_eof()
+        await reader.read()  # it has ended
+        writer.close()
+        await writer.wait_closed()
 
 
 def main(open_vendor: Callable[[int], AbstractAsyncContextManager[Any]], desk: type[Desk]) -> None:

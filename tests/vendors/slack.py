@@ -381,8 +381,13 @@ class SlackServer:
         return self.space.channels[channel]
 
 
-if __name__ == "__main__":
+def serve() -> None:
+    """Be a process of its own; process.py."""
     from tests.vendors.process import main
     from tests.vendors.slack_desk import SlackDesk
 
     main(lambda port: SlackServer(port=port), SlackDesk)
+
+
+if __name__ == "__main__":
+    serve()

@@ -420,8 +420,13 @@ def _page(path: str, query: dict[str, str], key: str, found: list[Json]) -> Json
     }
 
 
-if __name__ == "__main__":
+def serve() -> None:
+    """Be a process of its own; process.py."""
     from tests.vendors.process import main
     from tests.vendors.twilio_desk import TwilioDesk
 
     main(lambda port: TwilioServer(port=port), TwilioDesk)
+
+
+if __name__ == "__main__":
+    serve()
