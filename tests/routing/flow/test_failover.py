@@ -137,7 +137,7 @@ async def test_nobody_can_be_reached_and_the_incident_says_so_and_goes_on(here: 
     await here.turn(120)
     assert (await here.incident()).status is Status.TRIGGERED
     here.slack.fault = here.sms.fault = None
-    await here.turn(1500)
+    await here.turn(1500, by=600)
     assert (await here.incident()).round >= 1
     assert here.sms.pages  # never silent
 
@@ -186,7 +186,7 @@ async def test_an_sms_with_proof_and_one_without(here: Town) -> None:
     await here.fire(alert("A"), alert("B"))
     await here.turn()
     here.sms.outcomes["sms-1"] = Receipt(provider_id="sms-1", status=DeliveryStatus.DELIVERED)
-    await here.turn(15 * 60)
+    await here.turn(15 * 60, by=600)
     pages = [it for n in (1, 2) for it in await here.owed(n) if it.channel == "sms"]
     first = {it.provider_id: it.status for it in pages if it.person == ADA and it.round == 0}
     assert first == {"sms-1": DeliveryStatus.DELIVERED, "sms-2": DeliveryStatus.UNPROVEN}

@@ -84,7 +84,7 @@ async def test_an_answer_stops_what_is_left_in_its_own_transaction(ladder: Town)
     left = [it for it in await ladder.owed() if it.channel == "sms"]
     assert [it.status for it in left] == [DeliveryStatus.SENT, DeliveryStatus.CANCELLED]
     ladder.restart()
-    await ladder.turn(1200)
+    await ladder.turn(1200, by=600)
     assert rang(ladder, began) == [120]
 
 
@@ -92,7 +92,7 @@ async def test_the_end_of_the_trouble_stops_it_too(ladder: Town) -> None:
     await ladder.fire()
     await ladder.turn(60)
     await ladder.fire(resolved(alert()))
-    await ladder.turn(1200)
+    await ladder.turn(1200, by=600)
     assert ladder.sms.pages == []
 
 
@@ -123,7 +123,7 @@ async def test_a_reload_leaves_running_turns_and_counts_from_the_next_step(ladde
     await ladder.fire()
     await ladder.turn(60)
     ladder.playbook.swap(playbook(ada(rules=())))
-    await ladder.turn(1200)
+    await ladder.turn(1200, by=600)
     assert rang(ladder, began) == [120, 300], "as it began"
     await ladder.fire(alert("Other"))
     await ladder.turn(5)
@@ -169,7 +169,7 @@ async def test_a_warning_in_quiet_hours_is_shown_and_rings_when_they_end(tmp_pat
         await place.fire(alert(severity="warning"))
         await place.turn(10)
         assert place.slack.rooms[0].message.asked == ("slack-ada",), "chat wakes nobody"
-        await place.turn(3500)
+        await place.turn(3500, by=600)
         assert place.sms.pages == []
         facts = await place.facts()
         assert "quiet hours: nothing rings for ada until 13:00 UTC, then sms" in facts
@@ -186,7 +186,7 @@ async def test_who_has_only_a_phone_is_asked_later_and_the_next_one_now(tmp_path
         room = place.slack.rooms[-1].message
         assert room.facts[0] == ("State", "triggered, asked Bob"), "Ada was not asked yet"
         await place.desk.apply(IncidentId(1), Acknowledge(by=BOB), actor=BOB, via="test")
-        await place.turn(4000)
+        await place.turn(4000, by=600)
         assert place.sms.sent == [], "answered before her morning came: nothing to hear"
 
 
@@ -200,7 +200,7 @@ async def test_all_are_quiet_and_the_step_never_counts_as_delivered(tmp_path: Pa
         assert (incident.step, incident.undelivered) == (1, True), "the next step at once"
         assert "step 1 reached nobody; step 2 at once" in await place.facts()
         assert place.sms.pages == []
-        await place.turn(3700)
+        await place.turn(3700, by=600)
         assert sorted({it.address for it in place.sms.pages}) == ["sms-ada", "sms-bob"]
 
 
@@ -208,11 +208,11 @@ async def test_everyone_is_quiet_till_morning(tmp_path: Path) -> None:
     people = [replace(person(id, "sms"), quiet=QUIET_NOW) for id in (ADA, BOB)]
     async with town(tmp_path, playbook(*people)) as place:
         await place.fire(alert(severity="warning"))
-        await place.turn(3000)
+        await place.turn(3000, by=600)
         incident = await place.incident()
         assert (incident.status, incident.undelivered) == (Status.TRIGGERED, True)
         assert place.sms.pages == []
-        await place.turn(1200)
+        await place.turn(1200, by=600)
         assert {it.address for it in place.sms.pages} == {"sms-ada", "sms-bob"}
 
 
@@ -236,5 +236,5 @@ async def test_news_of_a_warning_does_not_ring_in_quiet_hours(tmp_path: Path) ->
         await place.desk.apply(IncidentId(1), Acknowledge(by=CY), actor=CY, via="test")
         await place.turn(60)
         assert place.sms.notices == []
-        await place.turn(3600)
+        await place.turn(3600, by=600)
         assert [it.address for it in place.sms.notices] == ["sms-ada"]

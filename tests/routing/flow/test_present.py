@@ -98,7 +98,7 @@ async def test_when_nothing_is_open_any_more_there_is_the_summary_alone(here: To
     await here.fire(*rules(1, 5))
     await here.turn(5)
     await here.fire(*map(resolved, rules(1, 5)))
-    await here.turn(300)
+    await here.turn(300, by=100)
     here.slack.fault = None
     await here.turn(120)
     assert here.slack.rooms == []
@@ -124,13 +124,13 @@ async def test_a_page_that_waited_says_so_and_tells_the_present(here: Town) -> N
     await here.fire(alert("Disk", "warning", host="a"))
     await here.turn(1)
     await here.fire(alert("Disk", "warning", host="b"))
-    await here.turn(700)
+    await here.turn(700, by=100)
     here.slack.fault = None
     await here.turn(70)
     (room,) = {it.message.incident for it in here.slack.rooms}
     assert room == 1
     here.sms.fault = None
-    await here.turn(400)
+    await here.turn(400, by=100)
     texts = [it.message for it in (*here.slack.pages, *here.sms.pages)]
     assert all(it.facts[0] != ("State", "triggered, asked Ada") or it.status for it in texts)
 
