@@ -24,6 +24,7 @@ from tests.vendors.teams_schema import SCHEMA
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LINK = "https://tocsin.example.com/incidents/42"
+VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
 OPEN = Message(
     purpose=Purpose.ROOM,
     title="#42 CheckoutSlow",
@@ -54,7 +55,7 @@ def fit(made: dict[str, Any]) -> dict[str, Any]:
     assert size_of(made) <= MOST_BYTES
     assert (made["type"], len(made["attachments"])) == ("message", 1)
     card: dict[str, Any] = made["attachments"][0]["content"]
-    jsonschema.Draft7Validator(SCHEMA).validate(card)
+    VALIDATOR.validate(card)
     return card
 
 
