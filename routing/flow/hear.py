@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from routing.flow.act import IncidentDesk
 from routing.flow.current import Current
+from routing.flow.in_turn import InTurn
 from routing.flow.receive import Also, Receiver
 from routing.incidents.events import Acknowledge
 from routing.playbook import Playbook
@@ -35,6 +36,7 @@ class Hearing:
     ) -> None:
         self._database, self._clock, self._playbook = database, clock, playbook
         self._receiver, self._incidents = receiver, incidents
+        self._turns = InTurn()
 
     async def alerts(
         self,
@@ -45,18 +47,21 @@ class Hearing:
     ) -> None:
         """Take alerts told by their labels, `told` under the source's keys, and keys that are over.
 
-        Under one key there is one alert: told again with other labels, the old one has ended.
+        Under one key there is one alert: told again with other labels, the old one has ended. What
+        is told under it is taken in its order: an end would be lost that overtook its beginning.
         Raises StorageUnavailable: then nothing was taken.
         """
-        known = await self._known(source, {*told, *over})
-        now = self._clock.utc_now()
-        ended = [
-            Alert(labels=labels, starts_at=now, source=source).resolved_at(now)
-            for key, labels in known.items()
-            if key in over or told[key].labels != labels
-        ]
-        every = [*ended, *alerts, *told.values()]
-        await self._receiver.receive(every, also=self._noting(source, told, over, known))
+        keys = {*told, *over}
+        async with self._turns.of([_turn(source, key) for key in keys]):
+            known = await self._known(source, keys)
+            now = self._clock.utc_now()
+            ended = [
+                Alert(labels=labels, starts_at=now, source=source).resolved_at(now)
+                for key, labels in known.items()
+                if key in over or told[key].labels != labels
+            ]
+            every = [*ended, *alerts, *told.values()]
+            await self._receiver.receive(every, also=self._noting(source, told, over, known))
 
     def _noting(
         self, source: str, told: Mapping[str, Alert], over: Collection[str], known: Known
@@ -84,7 +89,8 @@ class Hearing:
 
         A key that is not known, or an incident that cannot be acknowledged now, changes nothing.
         """
-        labels = (await self._known(source, keys)).values()
+        async with self._turns.of([_turn(source, key) for key in keys]):
+            labels = (await self._known(source, keys)).values()
         if not labels:
             return
         async with self._database.reading() as tx:
@@ -101,3 +107,7 @@ class Hearing:
         named = [replace(it, service=catalogue.named(it.service)) for it in told]
         async with self._database.transaction() as tx:
             await changes.upsert_many(tx, named)
+
+
+def _turn(source: str, key: str) -> str:
+    return f"{source}\0{key}"
