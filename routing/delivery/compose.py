@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from routing.alerts.flap import said
-from routing.alerts.group import urgent_first
+from routing.alerts.group import tally_of, urgent_first
 from routing.alerts.route import Tree
 from routing.delivery.channel import Action, Line, Message
 from routing.delivery.surroundings import (
@@ -328,30 +328,33 @@ def _alerts(scene: Scene, ordered: Sequence[Alert]) -> str:
     What all of them share stands above: `3 of 3 firing, all service=checkout`. Of very many only
     the labels that they are grouped by are known to be shared.
     """
-    firing = sum(alert.is_firing for alert in ordered)
-    names, total = {alert.name for alert in ordered}, scene.total
+    total, tally = scene.total, scene.tally or tally_of(ordered)
+    firing = sum(heap.count for heap in tally if heap.firing)
+    muted = sum(heap.count for heap in tally if heap.firing and heap.muted)
+    differ = len({heap.name for heap in tally}) > 1, len({heap.severity for heap in tally}) > 1
     shared = set.intersection(*(set(_told(alert)) for alert in ordered))
     if scene.tally:
-        firing = sum(heap.count for heap in scene.tally if heap.firing)
-        names = {heap.name for heap in scene.tally}
         shared &= set(scene.grouped_by)
-    with_name = len(names) > 1
-    lines = [_alert(alert, shared, with_name=with_name) for alert in ordered[:MOST_ALERTS]]
+    lines = [_alert(alert, shared, *differ) for alert in ordered[:MOST_ALERTS]]
     more = total - len(lines)
-    head = f"{firing} of {total} firing"
+    head = f"{firing} of {total} firing" + (f", {muted} of that muted" if muted else "")
     if shared:
         head = shortened(f"{head}, all {_written(sorted(shared))}", LONGEST_ALERT)
     return "\n".join([head, *lines, *([f"and {more:,} more"] if more > 0 else [])])
 
 
-def _alert(alert: Alert, shared: Set[tuple[str, str]], *, with_name: bool) -> str:
+def _alert(alert: Alert, shared: Set[tuple[str, str]], with_name: bool, with_severity: bool) -> str:
     words = [_written([pair for pair in _told(alert) if pair not in shared])]
     if with_name or not words[0]:
         words = [flat(alert.name) or "alert", *filter(None, words)]
+    if with_severity:
+        words.append(str(alert.severity))
     if alert.value is not None:
         words.append(f"({number(alert.value)})")
     if not alert.is_firing:
         words.append("resolved")
+    elif alert.muted:
+        words.append("muted")
     elif alert.no_data_since:
         words.append("no data")
     return shortened(" ".join(words), LONGEST_ALERT)

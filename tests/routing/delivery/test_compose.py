@@ -149,6 +149,18 @@ def test_an_alert_is_listed_by_what_tells_it_from_the_others() -> None:
     )
 
 
+def test_what_differs_in_severity_says_its_own_and_what_is_muted_says_so() -> None:
+    mild = alert(severity="warning", instance="web-2")
+    hidden = replace(alert(instance="web-3"), muted="silence 1 by ada")
+    facts = dict(room_message(scene(alert(instance="web-1"), mild, hidden)).facts)
+    assert facts["Alerts"].splitlines() == [
+        "3 of 3 firing, 1 of that muted",
+        "instance=web-1 critical (2.5)",
+        "instance=web-3 critical (2.5) muted",
+        "instance=web-2 warning (2.5)",
+    ]
+
+
 LINKS = [
     "javascript:alert(1)",
     "http://user:pass@evil.example",
