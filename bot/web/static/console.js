@@ -4,6 +4,8 @@
 const TOCSIN = (() => {
   const RETRY_MS = 250, GLIDE_MS = 800; // as long as it may take to glide to the end of the feed
   const CLOSED = new Set(["resolved"]);
+  const SEVERITIES = ["critical", "warning", "informational", "predictive"];
+  const QUIET = "All quiet. Incidents arrive here by themselves, the moment a rule fires.";
   const csrf = document.querySelector('meta[name="csrf"]').content;
   const at = (id) => document.getElementById(id);
   const cards = new Map(); // "room\nnumber" -> {card, node}
@@ -152,17 +154,21 @@ const TOCSIN = (() => {
     at("rooms").replaceChildren(...[...counts].map(([name, count]) =>
       h("li", {}, h("button", { type: "button", "aria-current": name === room ? "true" : null, on: { click: () => enter(name) } },
         roomName(name), count ? h("span", { class: "count", "aria-label": `${count} open` }, String(count)) : null))));
+    drawChips(open);
+    open.sort((one, other) => urgency(one) - urgency(other)); // those of one urgency stay as they came
     at("open-list").replaceChildren(...(open.length ? open.map((card) =>
       h("li", { class: card.severity }, h("button", { type: "button", title: card.title, on: { click: () => seek(card) } },
-        h("span", { class: "mark" }), h("span", { class: "text" }, card.title)))) : [h("li", { class: "none" }, "Nothing")]));
+        h("span", { class: "mark" }), h("span", { class: "text" }, card.title)))) : [h("li", { class: "none" }, back ? "Nothing" : "Not known yet")]));
     const here = open.filter((card) => card.room === room).length;
     at("room-name").textContent = room === null ? "#incidents" : roomName(room);
-    at("room-state").textContent = here ? `${here} open ${here === 1 ? "incident" : "incidents"}` : "Nothing is open.";
+    at("room-state").textContent = here ? `${here} open ${here === 1 ? "incident" : "incidents"}` : back ? "Nothing is open." : "Not known yet.";
     const urgent = open.filter((card) => card.status === "triggered").length;
     document.querySelector('[data-view="channel"]').textContent = open.length ? `Channel (${open.length})` : "Channel";
     document.title = urgent ? `(${urgent}) Tocsin` : "Tocsin";
-    drawChips(open);
   }
+
+  /* What waits for an answer comes first, and of that what is most severe. */
+  const urgency = (card) => (card.status === "triggered" ? 0 : SEVERITIES.length) + SEVERITIES.indexOf(card.severity);
 
   const roomName = (name) => (name.startsWith("#") ? name : `#${name}`);
 
@@ -288,7 +294,8 @@ const TOCSIN = (() => {
     const told = new Set(all.cards.map((card) => `${card.room}\n${card.incident}`));
     for (const [key, { node }] of cards) if (!told.has(key)) { node.remove(); cards.delete(key); }
     for (const card of all.cards) showCard(card);
-    if (room === null && all.cards.length === 0) drawSide();
+    at("empty").textContent = QUIET;
+    if (all.cards.length === 0) drawSide();
     const wanted = /^\/incidents\/(\d+)$/.exec(location.pathname);
     if (wanted && back === 1) {
       const found = all.cards.find((card) => String(card.incident) === wanted[1]);

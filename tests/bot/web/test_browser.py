@@ -124,6 +124,37 @@ async def test_a_card_says_what_comes_next_and_the_newest_answer_stays_in_sight(
     )
 
 
+async def test_it_claims_no_quiet_before_it_knows(page: Page, serve: Serve) -> None:
+    client = await serve()
+    await page.route("**/console/events", lambda route: route.abort())
+    await page.goto(str(client.base_url))
+    assert await page.inner_text("#room-state") == "Not known yet."
+    assert "not known yet" in await page.inner_text("#empty")
+    await page.unroute("**/console/events")
+    await page.wait_for_selector(".link.live")
+    assert await page.inner_text("#room-state") == "Nothing is open."
+    assert (await page.inner_text("#empty")).startswith("All quiet.")
+
+
+async def test_what_is_most_urgent_stands_first(page: Page, serve: Serve, stage: Stage) -> None:
+    client = await serve()
+    told = [
+        (1, Severity.WARNING, Status.TRIGGERED),
+        (2, Severity.CRITICAL, Status.ACKNOWLEDGED),
+        (3, Severity.CRITICAL, Status.TRIGGERED),
+        (4, Severity.CRITICAL, Status.TRIGGERED),
+    ]
+    for number, severity, status in told:
+        card = replace(message(f"#{number} X", status), incident=number, severity=severity)
+        await stage.console.send(card, "#alarms", f"key{number}", None)
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await page.goto(str(client.base_url))
+    await page.locator(".card").nth(3).wait_for()
+    order = await page.locator("#open-list li").all_inner_texts()
+    assert [text.strip() for text in order] == ["#3 X", "#4 X", "#1 X", "#2 X"]
+    assert await page.locator("#chips button").first.inner_text() == "/ack 4"
+
+
 async def test_a_narrow_page_does_not_scroll_sideways(
     page: Page, serve: Serve, stage: Stage
 ) -> None:
