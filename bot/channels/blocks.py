@@ -149,7 +149,8 @@ def _is_above(fact: tuple[str, str]) -> bool:
 
 
 def _mentions(asked: Sequence[str]) -> str:
-    return " ".join(filter(None, map(mention, asked[:MOST_MENTIONS])))
+    named = dict.fromkeys(filter(None, map(mention, asked)))
+    return " ".join(list(named)[:MOST_MENTIONS])
 
 
 def _titled(message: Message) -> str:

@@ -111,6 +111,13 @@ def hold(rendering: Rendering) -> None:
         assert not re.search(r"&(?!(amp|lt|gt);)", said), "an entity was split"
 
 
+def test_who_is_asked_is_mentioned_once_and_after_many_others() -> None:
+    asked = ("U1",) * 20 + ("nobody",) * 20 + ("W2",)
+    message = Message(purpose=Purpose.ROOM, title="#1 Slow", asked=asked)
+    first = top(message, ping=True).blocks[1]["text"]["text"]
+    assert re.findall(r"<@([^>]+)>", first) == ["U1", "W2"]
+
+
 @settings(max_examples=50, deadline=None)
 @given(messages, st.booleans())
 def test_slack_takes_every_message(message: Message, ping: bool) -> None:
