@@ -1,9 +1,11 @@
 """`tocsin import alertmanager FILE`: an alertmanager.yml as sections of our configuration."""
 
+import os
 import sys
 from io import StringIO
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import available_timezones
 
 import typer
 
@@ -18,7 +20,7 @@ def import_alertmanager(
     from bot.importing.alertmanager import imported
     from storage.documents import read_document
 
-    done = imported(read_document(file))
+    done = imported(read_document(file), _clock())
     text, yaml = StringIO(), YAML()
     yaml.default_flow_style = False
     yaml.width = 1_000
@@ -27,3 +29,10 @@ def import_alertmanager(
     print(clean(text.getvalue()), end="")
     for note in done.notes:
         print(clean(note), file=sys.stderr)
+
+
+def _clock() -> str:
+    """Return the time zone of this machine; empty: it has none that has a name."""
+    _, _, found = str(Path("/etc/localtime").resolve()).partition("zoneinfo/")
+    name = os.environ.get("TZ", "").removeprefix(":") or found
+    return name if name in available_timezones() else ""

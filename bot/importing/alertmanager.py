@@ -13,6 +13,8 @@ from bot.importing.nodes import items, mapping, text
 from bot.importing.receivers import PRIMARY, Receivers, receivers_of
 from storage.documents import Mapping, Node, Scalar, Sequence, describe
 from storage.errors import ConfigError
+from storage.model.alert import Severity
+from storage.model.labels import MatchOp
 
 ROUTE = {
     "receiver": "policy",
@@ -29,12 +31,18 @@ USUAL = {"group_by": [], "group_wait": "30s", "group_interval": "5m", "repeat_in
 """What Alertmanager does where its root route does not say; ours would be otherwise."""
 MATCHERS = ("match", "match_re", "matchers")
 KNOWN = ("global", "route", "receivers", "inhibit_rules", "time_intervals", "mute_time_intervals")
+SEVERITIES = frozenset({*Severity, "info"})
 NEVER = "told-to-nobody"
 """The time interval, all of time, that mutes what goes to a receiver that sends nothing."""
+SWITCH = ('alertname="Watchdog"', 'alertname="DeadMansSwitch"')
+OF_SWITCH = (
+    "a dead man's switch: muted at all times, so that nobody is asked; Tocsin calls the address in "
+    "`heartbeat` by itself"
+)
 ANY = 'alertname=~".*"'
 """What an inhibition without matchers means: any alert."""
 _SPLIT = re.compile(r'\s*((?:[^",]|"(?:[^"\\]|\\.)*")+)\s*(?:,|$)')
-_SIGN = re.compile(r"\s*([^=!~\s]+)\s*(=~|!~|!=|=)\s*(.*?)\s*", re.DOTALL)
+_SIGN = re.compile(r'\s*("(?:[^"\\]|\\.)+"|[^=!~\s]+)\s*(=~|!~|!=|=)\s*(.*?)\s*', re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -44,11 +52,17 @@ class Imported:
     config:    sections of our configuration, as they are written.
     notes:     what was not carried over, and where it stands.
     receivers: which became policies.
+    clock:     the time zone of this machine; empty: nobody knows.
+    has_switch: there is a route of a dead man's switch.
+    severities: those that were noted as unknown.
     """
 
     config: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     receivers: Receivers = field(default_factory=Receivers)
+    clock: str = ""
+    has_switch: bool = False
+    severities: set[str] = field(default_factory=set)
 
     def note(self, node: Node, said: str) -> None:
         """Note something about a place in the file."""
@@ -59,11 +73,14 @@ class Imported:
         return self.receivers.names.get(receiver, receiver)
 
 
-def imported(document: Node) -> Imported:
-    """Turn an alertmanager.yml into ours; raises ConfigError where it is none."""
+def imported(document: Node, clock: str = "") -> Imported:
+    """Turn an alertmanager.yml into ours; raises ConfigError where it is none.
+
+    clock: the time zone of this machine; empty: nobody knows.
+    """
     if not isinstance(document, Mapping) or "route" not in document:
         raise ConfigError(f"{document.where}: found {describe(document)}; expected a `route`")
-    done = Imported()
+    done = Imported(clock=clock)
     route = mapping(document.get("route"), document)
     done.receivers = receivers_of(document.get("receivers"), done.note)
     done.config["policies"] = done.receivers.policies
@@ -90,7 +107,8 @@ def _alerts(document: Mapping, done: Imported) -> dict[str, Any]:
                 found["resolve_timeout"] = text(value, settings)
             else:
                 done.note(value, "not carried over: addresses and secrets belong in `channels`")
-    rules = [_inhibit(it, done) for it in items(document.get("inhibit_rules"))]
+    read = [_inhibit(it, done) for it in items(document.get("inhibit_rules"))]
+    rules = [rule for rule in read if rule]
     if rules:
         found["inhibit"] = rules
     intervals: dict[str, Any] = {}
@@ -98,8 +116,10 @@ def _alerts(document: Mapping, done: Imported) -> dict[str, Any]:
         for entry in items(document.get(section)):
             named = mapping(entry, entry)
             name = text(named.get("name"), named)
-            intervals[name] = intervals_of(named.get("time_intervals"), named)
-    if done.receivers.silent:
+            intervals[name] = intervals_of(
+                named.get("time_intervals"), named, done.note, done.clock
+            )
+    if done.receivers.silent or done.has_switch:
         intervals[NEVER] = [{}]
     if intervals:
         found["time_intervals"] = intervals
@@ -114,6 +134,7 @@ def _route(
     matchers = [] if is_root else matchers_of(route, MATCHERS)
     if matchers:
         found["match"] = matchers
+    _note_severities(route, matchers, done)
     for key, value in route:
         name = key.text
         if ours := ROUTE.get(name):
@@ -125,7 +146,11 @@ def _route(
     if "policy" in found:
         found["policy"] = done.policy(str(found["policy"]))
     policy = found.get("policy", above)
-    if policy in done.receivers.silent:
+    is_switch = policy in done.receivers.hooks and any(it in SWITCH for it in matchers)
+    if is_switch:
+        done.note(route, OF_SWITCH)
+        done.has_switch = True
+    if is_switch or policy in done.receivers.silent:
         found["mute_time_intervals"] = [*found.get("mute_time_intervals", ()), NEVER]
     routes = [_route(mapping(it, it), done, policy) for it in items(route.get("routes"))]
     if routes:
@@ -133,12 +158,31 @@ def _route(
     return found
 
 
+def _note_severities(route: Mapping, matchers: list[str], done: Imported) -> None:
+    """Name severities that nobody here knows: what was paged would come by chat alone."""
+    for matcher in map(parse_matcher, matchers):
+        if matcher.name == "severity" and matcher.op in (MatchOp.EQUAL, MatchOp.REGEX):
+            words = [word for word in re.split(r"[|()^$]", matcher.value) if word.isalnum()]
+            new = [it for it in words if it.lower() not in SEVERITIES | done.severities]
+            done.severities.update(word.lower() for word in new)
+            for word in new:
+                done.note(
+                    route,
+                    f"severity {word!r} is none of Tocsin's, and counts as a warning: "
+                    "who is asked hears of it by chat; say `by` in the policy's step",
+                )
+
+
 def _inhibit(node: Node, done: Imported) -> dict[str, Any]:
+    """Read a rule; empty where it has more sources than one of ours."""
     rule = mapping(node, node)
+    if (several := rule.get("sources")) is not None:
+        done.note(several, "not carried over: this rule; write one for each of its sources")
+        return {}
     keys = {side: [f"{side}_{key}" for key in MATCHERS] for side in ("source", "target")}
     sides = {side: matchers_of(rule, keys[side]) or [ANY] for side in keys}
     for key, value in rule:
-        if key.text not in (*keys["source"], *keys["target"], "equal"):
+        if key.text not in (*keys["source"], *keys["target"], "equal", "name"):
             done.note(value, f"not carried over: {key.text}")
     equal = [str(_plain(it)) for it in items(rule.get("equal"))]
     return {**sides, **({"equal": equal} if equal else {})}

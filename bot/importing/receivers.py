@@ -13,19 +13,45 @@ from storage.documents import Mapping, Node, Scalar
 PRIMARY = "primary"
 """The on-call list that imported policies ask."""
 Note = Callable[[Node, str], None]
-NOBODY = ("null", "none", "void", "blackhole", "devnull")
+NOBODY = ("null", "none", "void", "blackhole", "devnull", "watchdog")
 _CHANNEL = re.compile(r"[CG][A-Z0-9]{6,}")
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")
 _LONGEST = 60
 ADDRESS = {
-    "email_configs": ("to", "from", "smarthost", "hello", "require_tls", "tls_config"),
-    "slack_configs": ("channel", "api_url", "api_url_file", "http_config"),
-    "webhook_configs": ("url", "url_file", "http_config"),
-    "msteams_configs": ("webhook_url", "webhook_url_file", "http_config"),
-    "msteamsv2_configs": ("webhook_url", "webhook_url_file", "http_config"),
+    "email_configs": ("to",),
+    "slack_configs": ("channel",),
+    "webhook_configs": ("url", "url_file"),
+    "msteams_configs": ("webhook_url", "webhook_url_file"),
+    "msteamsv2_configs": ("webhook_url", "webhook_url_file"),
+    "telegram_configs": ("chat", "chat_id", "bot_token", "bot_token_file"),
+    "discord_configs": ("webhook_url", "webhook_url_file"),
+    "webex_configs": ("room_id",),
+    "rocketchat_configs": ("channel", "token", "token_file", "token_id", "token_id_file"),
+    "mattermost_configs": ("webhook_url", "webhook_url_file", "channel"),
 }
-"""What says where a message goes and how it gets there, for those whose rooms we have as well."""
-SECRET = ("auth_username", "auth_password", "auth_password_file", "auth_secret", "auth_identity")
+"""What says where a message goes, for those whose rooms we have as well."""
+APPRISE = {
+    "telegram_configs": "tgram://<token>/<chat>",
+    "discord_configs": "discord://<id>/<token>",
+    "webex_configs": "wxteams://<token>",
+    "rocketchat_configs": "rocket://<user>:<password>@<host>/#<channel>",
+    "mattermost_configs": "mmosts://<host>/<token>",
+}
+"""Chats that are rooms of `push`, and how apprise writes their addresses."""
+PATH = (
+    *(
+        "from",
+        "smarthost",
+        "hello",
+        "require_tls",
+        "tls_config",
+        "force_implicit_tls",
+        "auth_username",
+    ),
+    *("auth_password", "auth_password_file", "auth_secret", "auth_secret_file", "auth_identity"),
+    *("http_config", "api_url", "api_url_file", "app_token", "app_token_file", "timeout"),
+)
+"""What says how a message gets there."""
 
 
 @dataclass(slots=True)
@@ -34,11 +60,13 @@ class Receivers:
 
     policies: by our names.  names: theirs -> ours.
     silent:   our names of those that send nothing anywhere, such as `null`.
+    hooks:    our names of those that call programs alone.
     """
 
     policies: dict[str, Any] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     silent: set[str] = field(default_factory=set)
+    hooks: set[str] = field(default_factory=set)
 
 
 def receivers_of(node: Node | None, note: Note) -> Receivers:
@@ -60,11 +88,18 @@ def receivers_of(node: Node | None, note: Note) -> Receivers:
         done.policies[name] = {**policy, "steps": [{"notify": [{"oncall": PRIMARY}]}]}
         if not parts:
             empty[name] = receiver
+        elif all(kind in ADDRESS for kind, _ in parts):
+            note(receiver, ADDED)
+        if parts and all(kind == "webhook_configs" for kind, _ in parts):
+            done.hooks.add(name)
     is_sketch = len(empty) == len(done.policies)  # that nobody has filled in yet
     done.silent = {name for name in empty if not is_sketch or name.lower() in NOBODY}
     for name, receiver in empty.items():
         note(receiver, _of_empty(name, is_silent=name in done.silent))
     return done
+
+
+ADDED = "tells rooms alone; added: it asks who is on call as well, as every policy does"
 
 
 def _of_empty(name: str, *, is_silent: bool) -> str:
@@ -91,10 +126,8 @@ def _rooms(
     _note_lost(kind, section, note)
     if kind == "email_configs" and isinstance(to := section.get("to"), Scalar):
         return [{"email": address} for _, address in getaddresses([to.text]) if address]
-    if kind == "slack_configs" and isinstance(channel := section.get("channel"), Scalar):
-        if not _CHANNEL.fullmatch(channel.text):
-            note(channel, "write the channel's id instead of its name (View channel details)")
-        return [{"slack": channel.text}]
+    if kind == "slack_configs":
+        return _slack(section, note)
     if kind == "webhook_configs":
         own = _numbered(name, "webhook", before)
         note(node, f"set channels.webhook.urls.{own} to its address, and a key that signs")
@@ -103,8 +136,22 @@ def _rooms(
         own = _numbered(name, "teams", before)
         note(node, f"set channels.teams.rooms.{own} to the address of a Workflow")
         return [{"teams": own}]
+    if kind in APPRISE:
+        own = _numbered(name, "push", before)
+        note(node, f"set channels.push.urls.{own} to its address for apprise, {APPRISE[kind]}")
+        return [{"push": own}]
     note(node, f"not carried over: {kind}; name people, and how they are reached, in `people`")
     return []
+
+
+def _slack(section: Mapping, note: Note) -> list[dict[str, str]]:
+    channel = section.get("channel")
+    if not isinstance(channel, Scalar):
+        note(section, "names no channel; write `slack: <the channel's id>` among the rooms")
+        return []
+    if not _CHANNEL.fullmatch(channel.text):
+        note(channel, "write the channel's id instead of its name (View channel details)")
+    return [{"slack": channel.text}]
 
 
 def _numbered(name: str, kind: str, before: list[dict[str, str]]) -> str:
@@ -114,9 +161,22 @@ def _numbered(name: str, kind: str, before: list[dict[str, str]]) -> str:
 
 
 def _note_lost(kind: str, section: Mapping, note: Note) -> None:
-    """Name what a receiver says of its messages, which Tocsin words by itself."""
+    """Name what a receiver says of its messages besides where they go."""
     known = ADDRESS.get(kind)
-    lost = [key for key, _ in section if known and key.text not in (*known, *SECRET)]
-    if lost:
-        words = ", ".join(key.text for key in lost)
-        note(lost[0], f"not carried over: {words}; messages are worded by Tocsin")
+    if known is None:
+        return  # it is named as a whole
+    lost = {key: value for key, value in section if key.text not in known}
+    ways = [key for key in lost if key.text in PATH]
+    ends = [key for key in lost if key.text == "send_resolved"]
+    words = [key for key in lost if key not in (*ways, *ends)]
+    for keys, why in (
+        (ways, "how messages get there is set in `channels`"),
+        (words, "messages are worded by Tocsin"),
+        ([key for key in ends if _is_off(lost[key])], "that something is over is always told"),
+    ):
+        if keys:
+            note(keys[0], f"not carried over: {', '.join(key.text for key in keys)}; {why}")
+
+
+def _is_off(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is False

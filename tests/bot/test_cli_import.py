@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
@@ -208,6 +209,98 @@ def test_a_sketch_in_which_nobody_is_told_asks_who_is_on_call(
     [root] = YAML(typ="safe").load(capsys.readouterr().out)["routes"]
     assert "mute_time_intervals" not in root
     assert root["routes"] == [{"policy": "null", "mute_time_intervals": ["told-to-nobody"]}]
+
+
+MIXED = r"""
+route:
+  receiver: room
+  routes:
+  - {match_re: {severity: "(critical|page)"}, receiver: pager, continue: true}
+  - {matchers: ['severity="page"', 'who = a b', '"host name"=x', note=], receiver: chat}
+  - {matchers: [alertname="Watchdog"], receiver: hook, repeat_interval: 50s}
+  - {receiver: hook}
+receivers:
+- name: room
+  email_configs:
+  - {to: ops@example.com, send_resolved: true, smarthost: "mail:25", auth_password: a-secret}
+- {name: pager, pagerduty_configs: [{routing_key: a-secret}], slack_configs: [{api_url: http://x}]}
+- name: chat
+  telegram_configs: [{bot_token: "1:a-secret", chat_id: -1, parse_mode: HTML}]
+  discord_configs: [{webhook_url: https://example.com/a-secret, send_resolved: false}]
+- {name: hook, webhook_configs: [{url: http://x, http_config: {proxy_url: http://a-secret}}]}
+inhibit_rules:
+- {name: several, sources: [{matchers: [a=b]}], target_matchers: [c=d]}
+- {name: one, source_matchers: [a=b], target_matchers: [c=d]}
+time_intervals:
+- name: here
+  time_intervals:
+  - {times: [{start_time: 09:00, end_time: 17:00}], location: Local}
+  - {location: Asia/Tokyo}
+"""
+
+
+def mixed(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, zone: str
+) -> tuple[dict[str, Any], str]:
+    (folder / "mixed.yml").write_text(MIXED)
+    monkeypatch.setenv("TZ", zone)
+    assert run(folder / "mixed.yml") == 0
+    said = capsys.readouterr()
+    assert "a-secret" not in said.out + said.err
+    found: dict[str, Any] = YAML(typ="safe").load(said.out)
+    return found, said.err
+
+
+def test_what_is_added_and_what_is_otherwise_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who pages nobody there asks who is on call here: no policy of ours asks nobody."""
+    found, said = mixed(tmp_path, capsys, monkeypatch, "Europe/Berlin")
+    added = [line for line in said.splitlines() if "added: it asks who is on call as well" in line]
+    assert [line.split()[1] for line in added] == [f"receivers[{n}]:" for n in (0, 2, 3)]
+    assert found["policies"]["chat"]["rooms"] == [{"push": "chat"}, {"push": "chat-2"}]
+    for named in (
+        "smarthost, auth_password; how messages get there",
+        "parse_mode; messages are worded",
+        "send_resolved; that something is over is always told",
+        "http_config; how messages",
+        "channels.push.urls.chat-2 to its address for apprise, discord://",
+        "names no channel",
+        "inhibit_rules[0].sources: not carried over: this rule",
+    ):
+        assert named in said, named
+    assert said.count("severity 'page' is none of Tocsin's, and counts as a warning") == 1
+    assert found["alerts"]["inhibit"] == [{"source": ['a="b"'], "target": ['c="d"']}]
+    assert found["routes"][0]["routes"][1]["match"] == [
+        'severity="page"', 'who="a b"', '"host name"="x"', 'note=""'
+    ]  # fmt: skip
+
+
+def test_a_dead_mans_switch_asks_nobody(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It always fires, every minute, so that its end is noticed elsewhere."""
+    found, said = mixed(tmp_path, capsys, monkeypatch, "UTC")
+    *_, switch, other = found["routes"][0]["routes"]
+    assert switch["mute_time_intervals"] == ["told-to-nobody"]
+    assert found["alerts"]["time_intervals"]["told-to-nobody"] == [{}]
+    assert "mute_time_intervals" not in other
+    assert "routes[2]: a dead man's switch: muted" in said
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "nowhere"])
+def test_the_clock_of_alertmanagers_machine_is_written_down(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    zone: str,
+) -> None:
+    found, said = mixed(tmp_path, capsys, monkeypatch, zone)
+    here, tokyo = found["alerts"]["time_intervals"]["here"]
+    known = zone if zone != "nowhere" else "UTC"
+    assert here.get("location", "UTC") == known
+    assert tokyo["location"] == "Asia/Tokyo"
+    assert f"location: means the clock of Alertmanager's machine; written as {known}" in said
 
 
 async def test_alerts_go_the_way_that_amtool_says(
