@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routing.flow.carry_out import timer_of
 from routing.flow.current import Current
 from routing.flow.moment import Moment, decided, read_moment
+from routing.flow.parts import parts
 from routing.flow.wake import Wake
 from routing.incidents.effects import SetTimer
 from routing.incidents.flapping import calm_timer
@@ -24,6 +25,7 @@ log = structlog.get_logger()
 
 KEEP = timedelta(days=90)
 AT_ONCE = 500
+"""Rows that are deleted, or incidents that are looked at, in one go."""
 NOW = timedelta(0)
 
 
@@ -88,11 +90,8 @@ class Housekeeper:
         """
         async with self._database.reading() as tx:
             moment = await read_moment(tx, self._clock, self._playbook)
-            suspects = [
-                incident.id
-                for incident in await incidents.search(tx, statuses=OPEN, limit=None)
-                if await _missing(tx, incident, moment)
-            ]
+            every = await incidents.search(tx, statuses=OPEN, limit=None)
+            suspects = list(await _missing(tx, every, moment))
         if not suspects:
             return 0
 
@@ -107,28 +106,34 @@ class Housekeeper:
         """Look again, now that nobody else writes, and set what is still missing."""
         moment = await read_moment(tx, self._clock, self._playbook)
         mended = []
-        for incident in (await incidents.get_many(tx, suspects)).values():
-            effect = await _missing(tx, incident, moment)
-            if effect is None:
-                continue
-            await timers.set_timer(tx, timer_of(incident.id, effect, moment.steady))
+        found = list((await incidents.get_many(tx, suspects)).values())
+        for id, effect in (await _missing(tx, found, moment)).items():
+            await timers.set_timer(tx, timer_of(id, effect, moment.steady))
             because = f"its timer {effect.kind.value!r} was missing and has been set again"
             await audit.append(
                 tx,
-                incident=incident.id,
+                incident=id,
                 at=moment.now,
                 actor="tocsin",
                 via="housekeeping",
                 what="mended",
                 because=because,
             )
-            log.error("incident could not ring", incident=incident.id, because=because)
-            mended.append(incident.id)
+            log.error("incident could not ring", incident=id, because=because)
+            mended.append(id)
         return mended
 
 
 OPEN = tuple(status for status in Status if status.is_open)
 
 
-async def _missing(tx: AsyncConnection, incident: Incident, moment: Moment) -> SetTimer | None:
-    return missing_timer(incident, await timers.of_incident(tx, incident.id), moment)
+async def _missing(
+    tx: AsyncConnection, every: Sequence[Incident], moment: Moment
+) -> dict[IncidentId, SetTimer]:
+    """Return the timer that each incident lacks, of those that lack one."""
+    found: dict[IncidentId, SetTimer] = {}
+    for some in parts(every, AT_ONCE):
+        running = await timers.of_incidents(tx, [it.id for it in some])
+        lacking = ((it.id, missing_timer(it, running[it.id], moment)) for it in some)
+        found |= {id: effect for id, effect in lacking if effect}
+    return found
