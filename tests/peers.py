@@ -1,4 +1,4 @@
-"""Debian's Prometheus, promtool and VictoriaMetrics, where they are installed."""
+"""Debian's Prometheus, Alertmanager and VictoriaMetrics, where they are installed."""
 
 import asyncio
 import os
@@ -52,6 +52,22 @@ async def victoria_metrics(folder: Path) -> AsyncIterator[str]:
         "-search.disableCache",
     )
     async with _running("victoria-metrics", "-httpListenAddr", arguments, "/health") as address:
+        yield address
+
+
+@asynccontextmanager
+async def alertmanager(folder: Path, config: str) -> AsyncIterator[str]:
+    """Run an Alertmanager with this configuration; gives its address."""
+    written = folder / "alertmanager.yml"
+    written.write_text(config)
+    arguments = (
+        f"--config.file={written}",
+        f"--storage.path={folder / 'alertmanager'}",
+        "--cluster.listen-address=",
+        "--log.level=error",
+    )
+    listen = "--web.listen-address"
+    async with _running("prometheus-alertmanager", listen, arguments, "/-/ready") as address:
         yield address
 
 

@@ -394,6 +394,10 @@ async def test_a_report_answers_with_a_table_and_files(square: Square) -> None:
     assert [file.media_type for file in reply.attachments] == ["application/json"]
     assert reply.public
     assert reply.table
+    for said in ("report alerts json 2 hours", "report alerts 1.5 h json for the board"):
+        again = await square.say(said)
+        assert again.refused is ("board" in said)
+        assert (again.table == reply.table) is ("board" not in said)
 
 
 async def test_doctor_shows_what_is_amiss_to_administrators_alone(square: Square) -> None:
