@@ -32,7 +32,13 @@ class Inflow:
     def __init__(self, write: Callable[[Told], Awaitable[None]]) -> None:
         self._write = write
         self._line: deque[_Waiting] = deque()
+        self._now: Told = {}
         self._worker: asyncio.Task[None] | None = None
+
+    def holds_any_of(self, told: Told) -> bool:
+        """Say whether any of these alerts is on its way already, so that what is known is old."""
+        ahead = (self._now, *(it.told for it in self._line))
+        return any(not told.keys().isdisjoint(some.keys()) for some in ahead)
 
     async def put(self, told: Told) -> None:
         """Return when the batch is on disk; raises what kept it from that.
@@ -48,6 +54,7 @@ class Inflow:
     async def _work(self) -> None:
         while self._line:
             some, told = self._next()
+            self._now = told
             try:
                 await self._write(told)
             except Exception as error:
@@ -58,6 +65,8 @@ class Inflow:
                 for it in some:
                     if not it.done.done():
                         it.done.set_result(None)
+            finally:
+                self._now = {}
 
     def _next(self) -> tuple[list[_Waiting], Told]:
         first = self._line.popleft()

@@ -90,6 +90,8 @@ class Receiver:
                 return count
 
     async def _is_worth_writing(self, told: Mapping[Fingerprint, Alert]) -> bool:
+        if self._inflow.holds_any_of(told):
+            return True
         async with self._database.reading() as tx:
             found = sort_out(await standing.known(tx, told), told, self._clock.utc_now())
         return bool(found.news or found.early) or any(it.expires_at for it in found.again)

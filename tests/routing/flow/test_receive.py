@@ -247,3 +247,22 @@ async def test_who_tells_only_the_end_takes_nothing_from_what_was_said(here: Tow
     for it in (kept.alert, told):
         assert (it.starts_at, it.ends_at, it.generator_url) == (NOON, now, "https://prometheus")
         assert it.annotations.get("summary") == "CheckoutSlow hurts"
+
+
+async def test_what_contradicts_a_word_that_is_still_on_its_way_is_not_passed_over(
+    here: Town,
+) -> None:
+    """A webhook tells the end before its word that it fires is on disk; or that it fires again."""
+    async with asyncio.TaskGroup() as group, here.database.transaction():
+        group.create_task(here.fire())
+        await asyncio.sleep(0.2)
+        group.create_task(here.fire(resolved(alert())))
+        await asyncio.sleep(0.2)
+    assert (await here.incident()).status is Status.RESOLVED
+    await here.fire(alert("DiskFull"))
+    async with asyncio.TaskGroup() as group, here.database.transaction():
+        group.create_task(here.fire(resolved(alert("DiskFull"))))
+        await asyncio.sleep(0.2)
+        group.create_task(here.fire(alert("DiskFull")))
+        await asyncio.sleep(0.2)
+    assert (await here.incident(2)).firing == 1
