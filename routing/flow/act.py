@@ -1,7 +1,7 @@
 """Somebody, or a timer, does something to an incident: load, decide, save."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,7 +11,7 @@ from routing.flow.current import Current
 from routing.flow.moment import decided, read_moment
 from routing.flow.wake import Wake
 from routing.incidents.decide import Decision
-from routing.incidents.events import Event
+from routing.incidents.events import Escalate, Event
 from routing.incidents.machine import transition
 from routing.playbook import Playbook
 from storage.clock import Clock
@@ -89,6 +89,7 @@ class IncidentDesk:
     ) -> dict[IncidentId, Answer]:
         moment = await read_moment(tx, self._clock, self._playbook)
         found = await incidents.get_many(tx, ids)
+        superseded = await _superseded(tx, found.values()) if isinstance(event, Escalate) else {}
         answers: dict[IncidentId, Answer] = {}
         decisions: list[Decision] = []
         for number, id in enumerate(ids, 1):
@@ -98,6 +99,8 @@ class IncidentDesk:
                 answers[id] = UnknownIncident(f"no incident has the number {id}")
                 continue
             try:
+                if id in superseded:
+                    raise superseded[id]
                 change = transition(found[id], event, moment.now)
             except NotAllowed as refusal:
                 answers[id] = refusal
@@ -116,3 +119,16 @@ class IncidentDesk:
         for saved in await carry_out(tx, decisions, moment, actor=actor, via=via):
             answers[saved.id] = saved
         return answers
+
+
+async def _superseded(
+    tx: AsyncConnection, some: Iterable[Incident]
+) -> dict[IncidentId, NotAllowed]:
+    """Refuse to open again what a later incident of its group has followed: one is open at most."""
+    quiet = [incident for incident in some if incident.quiet]
+    latest = await incidents.latest_of_groups(tx, {incident.group for incident in quiet})
+    return {
+        it.id: NotAllowed(f"#{it.id} is over; what came after it is #{latest[it.group].id}")
+        for it in quiet
+        if latest[it.group].id != it.id
+    }

@@ -27,9 +27,12 @@ def person_answered(
     incident: Incident, event: Acknowledge | Snooze | Resolve | Escalate, now: datetime
 ) -> Transition:
     """Do what a person asked, or say why the status forbids it."""
+    if incident.quiet and isinstance(event, Escalate):
+        return _taken_back(incident, _said(f"escalated by {event.by}, it fires still", event.note))
     if not incident.status.is_open:
         who = f"by {incident.resolved_by}" if incident.resolved_by else "by itself"
-        raise NotAllowed(f"#{incident.id} is already resolved {who}")
+        hint = f"; it fires still: `escalate {incident.id}` lets it ring" if incident.quiet else ""
+        raise NotAllowed(f"#{incident.id} is already resolved {who}{hint}")
     match event:
         case Acknowledge(by, hold) if incident.status is Status.ACKNOWLEDGED:
             if by != incident.owner or hold is None:
@@ -96,6 +99,15 @@ def _passed_on(incident: Incident, by: PersonId, because: str) -> Transition:
     held = (incident.owner,) if incident.owner and incident.owner != by else ()
     tell: Effects = (Tell(held, "escalated", because),) if held else ()
     return replace(on, effects=(*NO_TIMERS, Hush(), *tell, *on.effects))
+
+
+def _taken_back(incident: Incident, because: str) -> Transition:
+    """Let ring again what somebody called over while it fired: that was a mistake, or too early."""
+    open_again = replace(
+        incident, quiet=False, resolved_at=None, resolved_by=None, round=incident.round + 1
+    )
+    after, effects = ask_from_the_start(open_again)
+    return Transition(incident=after, effects=effects, what="reopened", because=because)
 
 
 def _answered(

@@ -33,7 +33,7 @@ def _step(incident: Incident) -> str:
 VERB = Verb(
     name="escalate",
     usage="escalate <incident>... [note] | escalate mine|all|<label>=<value>... [note]",
-    summary="ask the next people at once; who held it lets go of it",
+    summary="ask the next people at once; who held it, or called it over too early, lets go of it",
     needs=Permission.RESPOND,
     run=run,
 )

@@ -28,7 +28,9 @@ async def run(ask: Ask, desks: Desks) -> Reply:
 
 
 def _closed(incident: Incident) -> str:
-    return "resolved; it still fires, and stays quiet" if incident.quiet else "resolved"
+    if not incident.quiet:
+        return "resolved"
+    return "resolved; it still fires, and stays quiet (`escalate` lets it ring again)"
 
 
 VERB = Verb(

@@ -141,7 +141,7 @@ async def test_resolve_closes_and_says_what_still_fires(square: Square) -> None:
     await square.town.fire()
     assert (await square.say("resolve")).refused
     assert (await square.say("resolve 1 rolled back")).text == (
-        "#1 CheckoutSlow: resolved; it still fires, and stays quiet"
+        "#1 CheckoutSlow: resolved; it still fires, and stays quiet (`escalate` lets it ring again)"
     )
     assert (await square.say("ack 1", who=BOB)).text.startswith("#1 is already resolved by Ada")
 
@@ -166,6 +166,7 @@ async def test_escalate_asks_the_next_ones_at_once(square: Square) -> None:
     assert (incident.status, incident.owner, incident.step) == (Status.TRIGGERED, None, 1)
     assert any("escalated by ada: need a hand" in fact for fact in await square.town.facts())
     await square.say("resolve 1")
+    await square.town.fire(resolved(alert()))
     assert (await square.say("escalate 1", who=BOB)).refused
 
 
@@ -415,3 +416,22 @@ async def test_doctor_shows_what_is_amiss_to_administrators_alone(square: Square
         ("warning", "clock", "slow -> wind it"),
     ]
     assert (await square.say("doctor", who=ROOT)).refused, "nothing can be examined here"
+
+
+async def test_what_was_resolved_by_mistake_rings_again_unless_another_took_its_place(
+    square: Square,
+) -> None:
+    await square.town.fire(alert(pod="a"))
+    await square.town.turn()
+    await square.say("resolve 1")
+    assert (await square.say("escalate 1 oops")).text.endswith("step 1 of 2 is asked now")
+    await square.town.turn()
+    assert (await square.town.incident()).status is Status.TRIGGERED
+    assert "Escalated by Ada, it fires still: oops" in (await square.say("show 1")).text
+    assert len({page.key for page in square.town.sms.pages}) == 2
+    await square.say("resolve 1")
+    await square.town.fire(alert(pod="b"))
+    refused = await square.say("escalate 1")
+    assert (refused.refused, refused.text) == (True, "#1 is over; what came after it is #2")
+    await square.town.fire(resolved(alert(pod="b")))
+    assert (await square.say("escalate 1")).refused  # the group's next trouble goes to #2

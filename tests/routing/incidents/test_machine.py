@@ -198,6 +198,17 @@ def test_a_group_wait_gathers_first() -> None:
     assert opened(wait) == (SetTimer(TimerKind.GROUP_READY, SOON),)
 
 
+def test_what_was_called_over_too_early_rings_again() -> None:
+    quiet = incident(RESOLVED, firing=1, quiet=True, resolved_by=ADA, cleared_at=None)
+    again = transition(quiet, Escalate(GRACE), NOON)
+    here = again.incident
+    assert (here.status, here.quiet, here.resolved_by) == (Status.TRIGGERED, False, None)
+    assert again.effects[0] == PageStep(1, 0)
+    assert again.because == "escalated by grace, it fires still"
+    with pytest.raises(NotAllowed, match="resolved by ada; it fires still: `escalate 42` lets it"):
+        transition(quiet, Acknowledge(GRACE), NOON)
+
+
 def test_what_was_over_before_anybody_was_told_gathers_again() -> None:
     slow = Policy(name="slow", steps=POLICY.steps, group_wait=SOON)
     first = begin(IncidentId(42), "group", changed(), slow, NOON).incident
