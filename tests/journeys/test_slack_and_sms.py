@@ -32,7 +32,7 @@ async def test_from_the_metric_to_the_resolved_message(
     found: Found, session: aiohttp.ClientSession, slack: Remote, twilio: Remote
 ) -> None:
     steps = [step("ada", 0, "chat"), step("ada", 2, "sms")]
-    tocsin = found(town(twilio, slack, steps))
+    tocsin = found(town(twilio, slack, steps), from_nothing=True)
     await tocsin.start()
     await slack.ask("connected")
     writer = Writer(session, tocsin.url, AUTHORIZATION)
