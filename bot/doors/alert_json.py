@@ -78,7 +78,8 @@ def read_texts(entry: Mapping[str, Any], key: str) -> Labels:
             raise BadPayload(f"{key}: a name is empty")
         if not isinstance(value, str | None):
             raise BadPayload(f"{key}: {name[:80]}: expected a text, got {type(value).__name__}")
-    found = {name: value or "" for name, value in found.items()}
+    if None in found.values():
+        found = {name: value or "" for name, value in found.items()}
     readable("".join((*found, *found.values())), key)
     return Labels.of(found)
 

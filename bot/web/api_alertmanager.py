@@ -143,14 +143,14 @@ class Alertmanager:
         return _listed([written for written, _ in await self._seen(request)], PAGE)
 
     async def groups(self, request: Request) -> Response:
-        """Answer the groups that alerts travel in, by policy and labels."""
+        """Answer the groups that alerts travel in."""
         found: dict[str, tuple[Branch, list[Json]]] = {}
         for written, branches in await self._seen(request):
             for branch in branches:
                 found.setdefault(branch.group, (branch, []))[1].append(written)
         every = [
             group_json(branch.key.labels, branch.key.policy, alerts)
-            for _, (branch, alerts) in sorted(found.items())
+            for branch, alerts in sorted(found.values(), key=lambda it: _order(it[0]))
         ]
         return _listed(every, GROUPS)
 
@@ -250,6 +250,12 @@ class Alertmanager:
                 "uptime": time_json(self._started),
             }
         )
+
+
+def _order(branch: Branch) -> tuple[int, tuple[tuple[str, str], ...], str]:
+    """Order groups as there: by their labels, then by who gets them."""
+    labels = tuple(branch.key.labels)
+    return len(labels), labels, branch.key.policy
 
 
 def _place(silence: Silence, now: datetime) -> tuple[int, float]:

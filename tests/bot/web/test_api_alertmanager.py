@@ -103,6 +103,22 @@ async def test_groups_and_receivers(opened: Open) -> None:
     assert status["versionInfo"]["revision"].startswith("tocsin ")
 
 
+async def test_groups_stand_in_alertmanagers_order(opened: Open, stage: Stage) -> None:
+    policies = stage.desks.playbook().policies
+    both = policies | {"a": replace(policies["ops"], name="a")}
+    with_playbook(stage, policies=both, routes=(Route(matchers=(), policy="a", goes_on=True),
+        Route(matchers=(), policy="ops")))  # fmt: skip
+    client = await opened()
+    await client.post("/api/v2/alerts", json=[alert("B"), alert("A")])
+    shown = (await client.get("/api/v2/alerts/groups")).json()
+    assert [(it["labels"]["alertname"], it["receiver"]["name"]) for it in shown] == [
+        ("A", "a"),
+        ("A", "ops"),
+        ("B", "a"),
+        ("B", "ops"),
+    ]
+
+
 async def test_long_lists_are_whole(opened: Open) -> None:
     """Long lists are written piece by piece; seven hundred alerts in seven groups all come out."""
     client = await opened()
