@@ -38,6 +38,8 @@ class Why:
     async def ask(self, request: Request) -> Response:
         """Answer of alerts: `?alert=CheckoutSlow`, `?fingerprint=7bfda5`; else of everything."""
         self._api.person(request)
+        if odd := set(request.query_params) - {"alert", "fingerprint"}:
+            raise HTTPException(400, f"found {min(odd)[:40]!r}; expected alert or fingerprint")
         name, key = (request.query_params.get(word, "") for word in ("alert", "fingerprint"))
         if not name and not key:
             return JSONResponse(overview_json(await overview(self._desks)))

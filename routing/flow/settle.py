@@ -18,6 +18,7 @@ from routing.flow.carry_out import carry_out
 from routing.flow.moment import Moment
 from routing.incidents.decide import Decision
 from routing.incidents.machine import begin, belongs, transition
+from routing.incidents.muting import shown_anew
 from storage.model.alert import Alert
 from storage.model.flaps import STEADY
 from storage.model.incident import Incident, IncidentId
@@ -146,5 +147,6 @@ async def _changed(
     for id, news in joining.items():
         incident = found[id]
         change = transition(incident, come_to(tallies[id], news[-1]), moment.now)
+        change = shown_anew(incident, change)
         decisions.append(replace(moment.follow(incident, change), alerts=tuple(news)))
     return decisions

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from routing.incidents.asking import NO_TIMERS, ask_from_the_start
-from routing.incidents.effects import Announce, Effects, Hush, Transition
+from routing.incidents.effects import Announce, Effects, Hush, Refresh, Transition
 from routing.incidents.flapping import forgotten
 from storage.model.incident import Incident, Status
 
@@ -30,6 +30,16 @@ def muted(incident: Incident) -> Transition:
             return Transition(
                 incident=incident, effects=(Announce(),), what="muted", because=because
             )
+
+
+def shown_anew(incident: Incident, change: Transition) -> Transition:
+    """Bring the rooms up to date where news of alerts changes the incident in nothing.
+
+    Some of them are muted or heard again; lists of alerts say of which that is so.
+    """
+    same = change.incident == incident and not change.effects
+    seen = incident.status.is_open and was_told(incident)
+    return replace(change, effects=(Refresh(),)) if same and seen else change
 
 
 def hush(incident: Incident, because: str) -> Transition:

@@ -141,5 +141,8 @@ async def test_why_asks_for_a_token_and_for_sense(serve: Serve) -> None:
     assert (await client.get("/api/v1/incidents/7/why", headers=AS_EVE)).status_code == 404
     odd = await client.get("/api/v1/why?fingerprint=%25%25%25%25%25%25", headers=AS_EVE)
     assert odd.status_code == 400
+    odd = await client.get("/api/v1/why?service=checkout", headers=AS_EVE)
+    told = {"error": "found 'service'; expected alert or fingerprint"}
+    assert (odd.status_code, odd.json()) == (400, told)
     none = await client.get("/api/v1/why?alert=%25", headers=AS_EVE)
     assert none.json() == {"alerts": []}

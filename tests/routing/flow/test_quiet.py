@@ -284,3 +284,15 @@ async def test_intervals_that_a_reload_takes_away_keep_nothing_quiet(here: Town)
     await here.turn()
     assert (await here.incident()).status is Status.TRIGGERED
     assert (await stands(here, alert())).mutes == ()
+
+
+async def test_rooms_show_which_alerts_are_muted_from_when_to_when(here: Town) -> None:
+    await here.fire(alert(pod="a"), alert(pod="b"))
+    await here.turn()
+    await silence(here, equals("pod", "b"), until=NOON + HOUR / 60)
+    await here.turn(5)
+    assert "2 of 2 firing, 1 of that muted" in dict(here.slack.rooms[-1].message.facts)["Alerts"]
+    said = len(here.slack.rooms[-1].message.lines)
+    await here.turn(60)
+    assert "muted" not in dict(here.slack.rooms[-1].message.facts)["Alerts"]
+    assert len(here.slack.rooms[-1].message.lines) == said
