@@ -160,7 +160,7 @@ async def expire(ask: Ask, desk: SilenceDesk, words: Sequence[str]) -> Reply:
     )
 
 
-async def extend(ask: Ask, desk: SilenceDesk, words: Sequence[str]) -> Reply:
+async def extend(ask: Ask, desk: SilenceDesk, words: list[str]) -> Reply:
     """Let a silence or a window last longer: `3 2h`, `3 by 2 hours`."""
     ids = read_numbers(words[:1])
     if len(ids) != 1:
@@ -169,7 +169,7 @@ async def extend(ask: Ask, desk: SilenceDesk, words: Sequence[str]) -> Reply:
             "lets number 3 last 2 h longer.",
             refused=True,
         )
-    rest = words[2:] if list(words[1:2]) == ["by"] else words[1:]
+    rest = ["for", *words[2:]] if words[1:2] == ["by"] else words[1:]
     by = read_hold(rest)[0] if ask.hold is None else ask.hold
     if by is None or by <= timedelta(0):
         return Reply(f"By how much? Say `{ask.verb} extend {ids[0]} 2h`.", refused=True)

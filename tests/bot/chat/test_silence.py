@@ -74,6 +74,7 @@ async def test_a_duration_is_said_as_people_say_it(square: Square, span: str) ->
     assert "until 14:00 UTC (2 h)" in reply.text
     assert (await square.say("silence list")).table[1][-1] == "planned work"
     assert "15:30" in (await square.say("silence extend 1 by 1.5 hours")).text
+    assert "16:00" in (await square.say("silence extend 1 by half an hour")).text
 
 
 async def test_listed_extended_and_ended(square: Square) -> None:
