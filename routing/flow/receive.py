@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from routing.alerts.dedupe import newest_of, sort_out
 from routing.alerts.trail import trail_of_end
 from routing.flow.current import Current
+from routing.flow.in_turn import InTurn
 from routing.flow.inflow import Inflow
 from routing.flow.moment import Moment, decided, read_moment
 from routing.flow.mutes import note_sides, read_mutes, take_turns, with_mutes
@@ -47,7 +48,7 @@ class Receiver:
     ) -> None:
         self._database, self._clock = database, clock
         self._playbook, self._wake, self._enrich = playbook, wake, enrich
-        self._inflow = Inflow(self._store)
+        self._inflow, self._turns = Inflow(self._store), InTurn()
         self._words: dict[Fingerprint, int] = {}
 
     async def receive(self, alerts: Sequence[Alert], *, also: Also | None = None) -> None:
@@ -55,8 +56,16 @@ class Receiver:
 
         Everything that was told is stored when this returns, heard or not.
         also: runs in the same transaction, before it is decided; runs again after a lost race.
+        Of what its source tells but once, the words on one alert are taken in their order.
         Raises StorageUnavailable: then nothing of the batch was taken.
         """
+        if also is not None or any(it.expires_at for it in alerts):
+            await self._receive(alerts, also)
+            return
+        async with self._turns.of([it.fingerprint for it in alerts]):
+            await self._receive(alerts, None)
+
+    async def _receive(self, alerts: Sequence[Alert], also: Also | None) -> None:
         told = newest_of(await self._enrich(alerts) if self._enrich else alerts)
         if also is not None:
             await self._store(told, also)

@@ -7,7 +7,7 @@ from routing.flow.hear import Hearing
 from routing.flow.receive import Receiver
 from storage.model.alert import Alert
 from storage.model.incident import Status
-from tests.routing.town import Town, alert
+from tests.routing.town import Town, alert, resolved
 
 
 class Slow:
@@ -62,3 +62,16 @@ async def test_who_took_it_over_there_is_heard_in_its_turn(here: Town) -> None:
         group.create_task(desk.taken_up("pd", ("disk",)))
         slow.answer.set()
     assert (await here.incident()).status is Status.ACKNOWLEDGED
+
+
+async def test_without_a_key_it_is_taken_in_its_order_too(here: Town) -> None:
+    slow = Slow()
+    receiver = Receiver(here.database, here.clock, here.playbook, here.wake, slow)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(receiver.receive([alert("DiskFull")]))
+        await slow.asked.wait()
+        group.create_task(receiver.receive([resolved(alert("DiskFull"))]))
+        await asyncio.wait_for(receiver.receive([alert("CpuHigh")]), 10)
+        slow.answer.set()
+    assert [it.title for it in await here.open_incidents()] == ["CpuHigh"]
+    assert (await here.incident(2)).status is Status.RESOLVED
