@@ -15,8 +15,8 @@ SHORT = {
     **{word: ["verdict", word] for word in ("real", "false", "none")},
 }
 """What is quick to type on a phone, from every mouth."""
-NOTED = ("ack", "resolve", "escalate")
-"""Verbs behind which words are a note, unless the first selects incidents."""
+UNTIMED = ("resolve", "escalate")
+"""Verbs that take no duration: one behind them is part of the note."""
 _LONGEST_NUMBER = 18  # digits; more would fit no database, and no incident has such a number
 
 
@@ -44,6 +44,9 @@ def parse(text: str) -> Said:
         return Said(verb="")
     verb = tokens[0].lower().removeprefix("/")
     verb, *rest = [*SHORT.get(verb, [verb]), *tokens[1:]]
+    if verb in UNTIMED:
+        incidents, _, words = _front(rest, holds=False)
+        return Said(verb=verb, incidents=tuple(dict.fromkeys(incidents)), words=tuple(words))
     incidents, hold, words = _front(rest)
     if hold is None and not incidents and len(words) > 1 and _may_hold(verb, words[0]):
         later, hold, behind = _front(words[1:], numbers=False)
@@ -55,9 +58,12 @@ def parse(text: str) -> Said:
 
 
 def _front(
-    tokens: list[str], *, numbers: bool = True
+    tokens: list[str], *, numbers: bool = True, holds: bool = True
 ) -> tuple[list[IncidentId], timedelta | None, list[str]]:
-    """Take numbers and one duration off the front; return them and what is left."""
+    """Take numbers and one duration off the front; return them and what is left.
+
+    holds: False: a duration ends the numbers and is left where it is.
+    """
     incidents: list[IncidentId] = []
     hold: timedelta | None = None
     while tokens:
@@ -65,6 +71,8 @@ def _front(
         span, rest = (
             (None, tokens) if hold is not None else read_hold(tokens, numbered=may_be_number)
         )
+        if span is not None and not holds:
+            break
         if span is not None:
             hold, tokens = span, rest
         elif numbers and _NUMBERS.fullmatch(tokens[0]):
@@ -79,7 +87,7 @@ def _front(
 def _may_hold(verb: str, first: str) -> bool:
     """Say whether a duration may stand behind the first word: in `ack deployed 2 days ago` not."""
     selects = first.lower() in ("all", "mine") or "=" in first or "!~" in first
-    return selects or verb not in NOTED
+    return selects or verb != "ack"
 
 
 def _behind(words: list[str]) -> tuple[timedelta | None, list[str]]:

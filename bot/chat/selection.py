@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from bot.chat.guess import guess
 from bot.chat.holds import read_hold
 from bot.chat.matchers import read_matchers
+from bot.chat.parse import UNTIMED
 from bot.chat.verb import Ask, Reply
 from bot.chat.wording import listed
 from bot.chat.wording import standing as stands
@@ -79,7 +80,9 @@ async def chosen(
     if not found:
         return ask, Reply(await _none(ask, wanted, desks, statuses), refused=True)
     numbers = tuple(incident.id for incident in found)
-    hold, words = (ask.hold, wanted.words) if ask.hold else read_hold(wanted.words)
+    hold, words = ask.hold, [*wanted.words]
+    if hold is None and ask.verb not in UNTIMED:
+        hold, words = read_hold(words)
     return replace(ask, incidents=numbers, hold=hold, words=tuple(words)), None
 
 

@@ -104,3 +104,11 @@ async def test_of_very_many_those_that_went_otherwise_are_told_apart(square: Squ
     one, *others = reply.text.splitlines()
     assert one == "1 incident: resolved: #1"
     assert [line[:44] for line in others] == ["19 incidents: resolved; it still fires: #2 #"]
+
+
+async def test_a_duration_stands_behind_any_number_of_matchers(square: Square) -> None:
+    await square.town.fire(alert(service="checkout", team="shop"))
+    reply = await square.say("snooze service=checkout team=shop 2 hours lunch")
+    assert "snoozed for 2 h" in reply.text
+    await square.say("resolve service=checkout team=shop 5 min blip")
+    assert any("5 min blip" in fact for fact in await square.town.facts())
