@@ -17,7 +17,10 @@ async def test_of_one_incident_and_of_all(square: Square) -> None:
     await square.say("resolve all")
     await square.town.turn()
     over = (await square.say("next 1")).text
-    assert over == "#1 CheckoutSlow: resolved by Ada\n  nothing is due, as things stand"
+    assert over.splitlines() == [
+        "#1 CheckoutSlow: resolved by Ada, quiet while it still fires",
+        "  nothing is due, as things stand",
+    ]
 
 
 async def test_what_it_does_not_understand_is_said(square: Square) -> None:
