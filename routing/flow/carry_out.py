@@ -20,6 +20,8 @@ from storage.model.timer import Timer, TimerKind
 from storage.sql import alerts, audit, incidents, outbox, owed, timers
 
 Written = tuple[Decision, Incident]
+ANSWERS = ("taken", "snoozed", "escalated", "worse")
+"""Notices of who has an incident and how it stands: when it is over, that is told instead."""
 AT_ONCE = 200
 """Incidents that are written in one go: the event loop waits for that."""
 
@@ -53,7 +55,8 @@ async def _carry_out(
     await audit.append_many(tx, rows)
     hushed = [incident.id for decision, incident in work if _hushes(decision)]
     await outbox.cancel_pages_of(tx, hushed)
-    await owed.cancel_ends_of(tx, [it.id for decision, it in work if _reopens(decision)])
+    await owed.cancel_notices(tx, [it.id for decision, it in work if _reopens(decision)], ("over",))
+    await owed.cancel_notices(tx, [it.id for decision, it in work if _ends(decision)], ANSWERS)
     await outbox.reschedule(tx, [page for decision, _ in work for page in decision.sooner])
     await _set_timers(tx, work, moment)
     await _tell(tx, work, moment)
@@ -87,6 +90,13 @@ def _rows(it: Written, moment: Moment, actor: str, via: str) -> list[AuditRow]:
 def _reopens(decision: Decision) -> bool:
     before = decision.before
     return before is not None and decision.after.status.is_open > before.status.is_open
+
+
+def _ends(decision: Decision) -> bool:
+    before = decision.before
+    if before is None or not before.rung:
+        return False  # nobody was told of it, so no such word waits
+    return decision.after.status.is_open < before.status.is_open
 
 
 def _hushes(decision: Decision) -> bool:

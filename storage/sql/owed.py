@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, and_, bindparam, case, literal, type_coerce, update
+from sqlalchemy import Text, and_, bindparam, case, literal, or_, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.clock import Steady
@@ -27,12 +27,18 @@ async def of_incidents(
     return found
 
 
-async def cancel_ends_of(tx: AsyncConnection, ids: Collection[IncidentId]) -> int:
-    """Cancel the waiting notices that incidents are over, for they are not; return how many."""
+async def cancel_notices(
+    tx: AsyncConnection, ids: Collection[IncidentId], words: Collection[str]
+) -> int:
+    """Cancel the waiting notices of incidents that say what is so no more; return how many.
+
+    words: what they say, as their keys name it: `over`, `taken`.
+    """
     cancelled = 0
-    says_over = type_coerce(outbox.c.key, Text).like("%/round/%/over/%")
+    key = type_coerce(outbox.c.key, Text)
+    says = or_(*(key.like(f"%/round/%/{word}/%") for word in words))
     for some in chunks(ids):
-        which = and_(outbox.c.incident.in_(some), outbox.c.purpose == Purpose.NOTICE, says_over)
+        which = and_(outbox.c.incident.in_(some), outbox.c.purpose == Purpose.NOTICE, says)
         gone = update(outbox).where(which, WAITING).values(status=DeliveryStatus.CANCELLED)
         cancelled += (await tx.execute(gone)).rowcount
     return cancelled

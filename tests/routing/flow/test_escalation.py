@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from routing.incidents.events import Acknowledge, Resolve
+from storage.model.delivery import DeliveryStatus, Purpose
 from storage.model.incident import IncidentId, Status
 from storage.model.person import Override
 from storage.model.policy import Step
@@ -133,3 +134,16 @@ async def test_a_policy_in_flight_is_not_changed_by_a_reload(here: Town) -> None
     here.playbook.swap(replace(PLAYBOOK, policies={"default": quick}))
     await here.turn(301)
     assert [sent.address for sent in here.sms.pages] == ["sms-ada", "sms-cy"]
+
+
+async def test_who_took_it_is_not_told_any_more_once_it_is_over(here: Town) -> None:
+    await here.fire()
+    await here.turn()
+    await here.desk.apply(IncidentId(1), Acknowledge(BOB), actor=BOB, via="cli")
+    await here.fire(resolved(alert()))
+    notices = {
+        it.key.split("/")[4]: it.status
+        for it in await here.owed()
+        if it.purpose is Purpose.NOTICE and it.channel == "slack"
+    }
+    assert notices == {"taken": DeliveryStatus.CANCELLED, "over": DeliveryStatus.WAITING}
