@@ -124,6 +124,10 @@ def _rooms(
     """
     section = mapping(node, node)
     _note_lost(kind, section, note)
+    address = section.get("channel" if kind == "slack_configs" else "to")
+    if isinstance(address, Scalar) and "{{" in address.text:
+        note(address, "not carried over: a template; name each room, on a route of its own")
+        return []
     if kind == "email_configs" and isinstance(to := section.get("to"), Scalar):
         return [{"email": address} for _, address in getaddresses([to.text]) if address]
     if kind == "slack_configs":

@@ -223,6 +223,7 @@ receivers:
 - name: room
   email_configs:
   - {to: ops@example.com, send_resolved: true, smarthost: "mail:25", auth_password: a-secret}
+  - {to: "{{ .GroupLabels.team }}@example.com"}
 - {name: pager, pagerduty_configs: [{routing_key: a-secret}], slack_configs: [{api_url: http://x}]}
 - name: chat
   telegram_configs: [{bot_token: "1:a-secret", chat_id: -1, parse_mode: HTML}]
@@ -258,6 +259,7 @@ def test_what_is_added_and_what_is_otherwise_is_named(
     found, said = mixed(tmp_path, capsys, monkeypatch, "Europe/Berlin")
     added = [line for line in said.splitlines() if "added: it asks who is on call as well" in line]
     assert [line.split()[1] for line in added] == [f"receivers[{n}]:" for n in (0, 2, 3)]
+    assert found["policies"]["room"]["rooms"] == [{"email": "ops@example.com"}]
     assert found["policies"]["chat"]["rooms"] == [{"push": "chat"}, {"push": "chat-2"}]
     for named in (
         "smarthost, auth_password; how messages get there",
@@ -266,6 +268,7 @@ def test_what_is_added_and_what_is_otherwise_is_named(
         "http_config; how messages",
         "channels.push.urls.chat-2 to its address for apprise, discord://",
         "names no channel",
+        "email_configs[1].to: not carried over: a template",
         "inhibit_rules[0].sources: not carried over: this rule",
     ):
         assert named in said, named
