@@ -16,16 +16,18 @@ from bot.web.auth import Tokens
 from bot.web.parts import Parts
 from bot.web.reading import read_json
 from routing.alerts.flap import said
+from routing.alerts.group import urgent_first
 from routing.flow.ahead import ahead_of
 from routing.rules.read import parse_rules
 from storage.errors import ConfigError
+from storage.model.alert import Alert
 from storage.model.audit import AuditRow
 from storage.model.incident import Incident, IncidentId, Status
 from storage.model.person import Permission, Person, PersonId
-from storage.sql import audit, incidents
+from storage.sql import alerts, audit, incidents
 from storage.units import parse_duration
 
-MOST_LISTED = 500
+MOST_LISTED, MOST_ALERTS = 500, 50
 LARGEST_RULES = 2 << 20
 
 
@@ -84,15 +86,18 @@ class Api:
         return JSONResponse({"incidents": [incident_as_json(incident) for incident in found]})
 
     async def show(self, request: Request) -> Response:
-        """Answer one incident, what is due for it, its history; 404 where there is none."""
+        """Answer one incident, its most urgent alerts, what is due, its history; or 404."""
         self.person(request)
         number = IncidentId(min(request.path_params["number"], 2**62))
         async with self._desks.database.reading() as tx:
             incident = await incidents.get(tx, number)
+            some = (await alerts.most_urgent(tx, {number: incident.total}, MOST_ALERTS))[number]
             story = await audit.of_incident(tx, number)
             due = await ahead_of(tx, incident, self._desks.clock, self._desks.playbook())
         ahead = [{"at": it.at.isoformat(), "what": it.what} for it in due]
         told = {**incident_as_json(incident), "next": ahead}
+        told["alerts"] = [alert_as_json(alert) for alert in urgent_first(some)]
+        told["alerts_left_out"] = max(0, incident.total - len(some))
         return JSONResponse({**told, "history": [*map(_line, story)]})
 
     def person(self, request: Request) -> Person:
@@ -164,6 +169,19 @@ def incident_as_json(incident: Incident) -> dict[str, Any]:
         "verdict": incident.verdict,
         "verdict_by": incident.verdict_by,
         "verdict_at": _iso(incident.verdict_at),
+    }
+
+
+def alert_as_json(alert: Alert) -> dict[str, Any]:
+    """Write an alert as an incident has it; times in ISO 8601, UTC."""
+    return {
+        "fingerprint": alert.fingerprint,
+        "labels": dict(alert.labels),
+        "annotations": dict(alert.annotations),
+        "status": alert.status,
+        "starts_at": alert.starts_at.isoformat(),
+        "ends_at": _iso(alert.ends_at),
+        "muted": alert.muted,
     }
 
 

@@ -134,6 +134,16 @@ async def test_why_is_answered_to_programs(serve: Serve, stage: Stage) -> None:
     assert (shown["quiet"], shown["muted"]) == (True, "")
 
 
+async def test_an_incident_tells_its_alerts(serve: Serve, stage: Stage) -> None:
+    await an_incident(stage)
+    client = await serve(people_tokens=TOKENS)
+    shown = (await client.get("/api/v1/incidents/1", headers=AS_EVE)).json()
+    [alert] = shown["alerts"]
+    assert alert["labels"] == {"alertname": "CheckoutSlow", "severity": "critical"}
+    assert (alert["status"], alert["muted"], alert["ends_at"]) == ("firing", "", None)
+    assert shown["alerts_left_out"] == 0
+
+
 async def test_why_asks_for_a_token_and_for_sense(serve: Serve) -> None:
     client = await serve(people_tokens=TOKENS)
     for path in ("/api/v1/why", "/api/v1/incidents/1/why"):
