@@ -34,7 +34,8 @@ KNOWN = ("global", "route", "receivers", "inhibit_rules", "time_intervals", "mut
 SEVERITIES = frozenset({*Severity, "info"})
 NEVER = "told-to-nobody"
 """The time interval, all of time, that mutes what goes to a receiver that sends nothing."""
-SWITCH = ('alertname="Watchdog"', 'alertname="DeadMansSwitch"')
+SWITCH = frozenset({"Watchdog", "DeadMansSwitch", "DeadMansSnitch"})
+"""Alerts that always fire, so that somebody elsewhere notices when they no longer come."""
 OF_SWITCH = (
     "a dead man's switch: muted at all times, so that nobody is asked; Tocsin calls the address in "
     "`heartbeat` by itself"
@@ -146,7 +147,7 @@ def _route(
     if "policy" in found:
         found["policy"] = done.policy(str(found["policy"]))
     policy = found.get("policy", above)
-    is_switch = policy in done.receivers.hooks and any(it in SWITCH for it in matchers)
+    is_switch = policy in done.receivers.hooks and _asks_switch(matchers)
     if is_switch:
         done.note(route, OF_SWITCH)
         done.has_switch = True
@@ -156,6 +157,16 @@ def _route(
     if routes:
         found["routes"] = routes
     return found
+
+
+def _asks_switch(matchers: list[str]) -> bool:
+    """Say whether only a dead man's switch can satisfy these."""
+    return any(
+        it.name == "alertname"
+        and it.op in (MatchOp.EQUAL, MatchOp.REGEX)
+        and SWITCH.issuperset(it.value.split("|"))
+        for it in map(parse_matcher, matchers)
+    )
 
 
 def _note_severities(route: Mapping, matchers: list[str], done: Imported) -> None:

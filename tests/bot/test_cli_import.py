@@ -217,8 +217,8 @@ route:
   routes:
   - {match_re: {severity: "(critical|page)"}, receiver: pager, continue: true}
   - {matchers: ['severity="page"', 'who = a b', '"host name"=x', note=], receiver: chat}
-  - {matchers: [alertname="Watchdog"], receiver: hook, repeat_interval: 50s}
-  - {receiver: hook}
+  - {matchers: [alertname=~"Watchdog|DeadMansSwitch"], receiver: hook, repeat_interval: 50s}
+  - {matchers: [alertname=~"Watchdog|DiskFull"], receiver: hook}
 receivers:
 - name: room
   email_configs:
