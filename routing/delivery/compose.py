@@ -73,6 +73,7 @@ class Scene:
     changes: what was changed about its services, the newest first.
     around:  what else is wrong near it.
     alerts: the most urgent ones; where that is not all of them, `tally` sums all of them up.
+    tree:   the playbook's routes, where they are at hand.
     """
 
     incident: Incident
@@ -85,6 +86,7 @@ class Scene:
     changes: Sequence[Change] = ()
     around: Around = QUIET_AROUND
     tally: Tally = ()
+    tree: Tree | None = None
 
     @property
     def total(self) -> int:
@@ -94,7 +96,7 @@ class Scene:
     @property
     def grouped_by(self) -> Labels:
         """The labels that all its alerts agree in; none where a reload changed the routes."""
-        tree = Tree(self.playbook)
+        tree = self.tree or Tree(self.playbook)
         for alert in self.alerts:
             for way in tree.branches(alert.labels):
                 if way.group == self.incident.group:

@@ -96,6 +96,7 @@ def _scene(material: Material) -> Scene:
         changes=material.changes,
         around=material.around,
         tally=material.tally,
+        tree=material.roster.tree,
     )
 
 

@@ -22,7 +22,7 @@ from storage.sql import alerts, audit, incidents, outbox, owed, timers
 Written = tuple[Decision, Incident]
 ANSWERS = ("taken", "snoozed", "escalated", "worse")
 """Notices of who has an incident and how it stands: when it is over, that is told instead."""
-AT_ONCE = 200
+AT_ONCE = 300
 """Incidents that are written in one go: the event loop waits for that."""
 
 

@@ -12,7 +12,7 @@ from routing.alerts.group import come_to, summed_up
 from routing.alerts.intervals import Hours, active_at
 from routing.alerts.mute import by_time_on
 from routing.alerts.place import place_of
-from routing.alerts.route import Branch, Tree, branches_of
+from routing.alerts.route import Branch, branches_of
 from routing.alerts.trail import Scribe
 from routing.flow.carry_out import carry_out
 from routing.flow.moment import Moment
@@ -58,7 +58,7 @@ async def settle(
     times = active_at(moment.playbook.intervals, moment.now)
     held = await alert_rows.holders(tx, [it.fingerprint for it in changed])
     tidings = Tidings(defaultdict(list), defaultdict(list), {})
-    tree, scribe = Tree(moment.playbook), Scribe(moment.playbook, moment.now)
+    tree, scribe = moment.roster.tree, Scribe(moment.playbook, moment.now)
     stands = []
     for number, it in enumerate(changed, 1):
         if number % BREATH == 0:

@@ -3,7 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
+from routing.alerts.route import Tree
 from routing.incidents.effects import PageStep
 from routing.oncall.resolve import on_call
 from routing.playbook import CHAT, Playbook
@@ -42,13 +44,18 @@ class Ring:
         return f"{place}/{self.person}/{self.contact.channel}{further}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Roster:
     """Who can be asked at `now`: the playbook in force and the overrides that run."""
 
     playbook: Playbook
     overrides: Sequence[Override]
     now: datetime
+
+    @cached_property
+    def tree(self) -> Tree:
+        """The playbook's routes, for all that is decided and said by this roster."""
+        return Tree(self.playbook)
 
     def people_of(self, target: Target) -> tuple[PersonId, ...]:
         """Return whom a target means, in the order in which they are asked."""
