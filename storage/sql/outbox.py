@@ -35,6 +35,7 @@ PURPOSES = (Purpose.PAGE, Purpose.ROOM, Purpose.NOTICE, Purpose.REPORT)
 
 OWN = ("urgency", "leased_by", "leased_until")
 FIELDS = [column for column in outbox.c if column.name not in OWN]
+NAMES = tuple(column.name for column in FIELDS)
 
 
 def _urgency(message: OutboxMessage) -> int:
@@ -48,7 +49,7 @@ def _row(message: OutboxMessage) -> dict[str, Any]:
 
 def read(row: Any) -> OutboxMessage:
     """Turn a row of FIELDS into the message."""
-    return OutboxMessage(**row._mapping)
+    return OutboxMessage(**dict(zip(NAMES, row, strict=True)))
 
 
 async def enqueue(tx: AsyncConnection, message: OutboxMessage) -> bool:
