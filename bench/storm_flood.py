@@ -34,9 +34,13 @@ RULE_METRIC = re.compile(r"^prometheus_rule_group_last_duration_seconds\S* (\S+)
 
 @dataclass
 class Seen:
-    """What was seen. answers: by status; health, commands: seconds; sizes: MiB, once a second."""
+    """What was seen.
+
+    answers: by status.  taken: alerts.  health, commands: seconds.  sizes: MiB, once a second.
+    """
 
     answers: Counter[int] = field(default_factory=Counter)
+    taken: int = 0
     health: list[float] = field(default_factory=list)
     commands: list[float] = field(default_factory=list)
     judging: list[float] = field(default_factory=list)
@@ -45,23 +49,28 @@ class Seen:
 
 async def flood(program: Program, seconds: float, seen: Seen) -> None:
     """Post a batch whenever one is due, whatever became of those before."""
-    waiting = bodies(alerts(round(A_SECOND * seconds), GROUPS))
+    count = round(A_SECOND * seconds)
+    waiting = bodies(alerts(count, GROUPS))
     tasks: set[asyncio.Task[None]] = set()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=200)) as session:
         began = time.monotonic()
         for number, body in enumerate(waiting):
             await asyncio.sleep(max(0.0, began + number * BATCH / A_SECOND - time.monotonic()))
-            task = asyncio.create_task(_post(session, program, body, seen))
+            size = min(BATCH, count - number * BATCH)  # the last may hold fewer
+            task = asyncio.create_task(_post(session, program, body, size, seen))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
         await asyncio.gather(*tasks)
 
 
-async def _post(session: aiohttp.ClientSession, program: Program, body: bytes, seen: Seen) -> None:
+async def _post(
+    session: aiohttp.ClientSession, program: Program, body: bytes, size: int, seen: Seen
+) -> None:
     url = f"{program.address}/api/v2/alerts"
     async with session.post(url, data=body, headers=JSON) as answer:
         await answer.read()
         seen.answers[answer.status] += 1
+        seen.taken += size if answer.ok else 0
 
 
 async def storm(program: Program, hook: Program, seen: Seen, count: int = 50_000) -> float:
@@ -110,9 +119,11 @@ async def _told(hook: Program) -> int:
 
 
 async def _calm(hook: Program, accepted: int) -> float:
-    """Return the seconds until everything that was taken has been told."""
+    """Return the seconds until everything that was taken has been told; raises where it is not."""
     began = time.monotonic()
-    while await _told(hook) < accepted and time.monotonic() - began < CALM:
+    while (said := await _told(hook)) < accepted:
+        if time.monotonic() - began > CALM:
+            raise RuntimeError(f"lost: {accepted - said} alerts were taken and never told")
         await asyncio.sleep(0.2)
     return time.monotonic() - began
 
@@ -134,8 +145,8 @@ async def run(seconds: float, *, both: bool) -> None:
                     print(f"all told after {await storm(program, hook, seen):.1f} s")
                 else:
                     await flood(program, seconds, seen)
-                    calm = await _calm(hook, seen.answers[200] * BATCH)
-                    print(f"all that was taken told {calm:.1f} s after the end")
+                    calm = await _calm(hook, seen.taken)
+                    print(f"all {seen.taken:,} that were taken told {calm:.1f} s after the end")
                 await _end(tasks)
                 late = blocks(folder / "side" / BLOCKS, began)
     print(told(seen, late))

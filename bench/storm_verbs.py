@@ -64,7 +64,7 @@ async def _typed(program: Program, verb: str, notes: Path) -> list[str]:
     after = weigh(program.pid)
     own = [late - waited for late, waited in blocks(notes, began)]
     longest = f"{max(own, default=0) * 1000:.0f}"
-    words = said["text"].split("#")[0].split(". ")[0].strip()[:60]
+    words = said["text"].splitlines()[0].split("#")[0].split(". ")[0].strip(" :.;")[:60]
     return [verb, f"{took:.2f}", f"{after.cpu - before:.2f}", longest, f"{after.rss:.0f}", words]
 
 

@@ -16,8 +16,8 @@ from storage.model.delivery import OutboxId, OutboxMessage, Purpose
 from storage.model.incident import IncidentId
 from storage.sql import incidents
 
-BREATH = 8
-"""Messages after which others get a turn."""
+BREATH, WRITING = 100, 10
+"""Others get a turn when so many alerts were written of; a message costs as much as ten of them."""
 
 
 async def with_words(
@@ -37,10 +37,9 @@ async def words_of(
     known = dict[IncidentId, Material]()
     for some in parts(found.values(), AT_ONCE, weight_of):
         known |= await standing_of(tx, some, moment)
-    words = {}
-    for number, (it, id) in enumerate(rooms):
-        if id in known:
-            words[it.id] = shown(known[id], it.channel)
-        if number % BREATH == 0:
-            await asyncio.sleep(0)
+    words = dict[OutboxId, Message]()
+    there = [(it, known[id]) for it, id in rooms if id in known]
+    for few in parts(there, BREATH, lambda pair: WRITING + weight_of(pair[1].incident)):
+        words |= {it.id: shown(material, it.channel) for it, material in few}
+        await asyncio.sleep(0)
     return words

@@ -28,7 +28,7 @@ class Nursery:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.vendors.nursery"], stdin=theirs, cwd=ROOT
+                [sys.executable, "-m", "tests.vendors.nursery"], stdin=theirs.fileno(), cwd=ROOT
             )
 
     def born(self, vendor: str, *options: str) -> socket.socket:
